@@ -1,0 +1,1 @@
+"""Residua's dashboard: projects, jobs and pages around the engine."""

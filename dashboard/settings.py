@@ -1,0 +1,172 @@
+"""Every setting of `residua serve`, declared once: name, default, limits, environment variable, help.
+
+The command line's options, the values of environment variables and the checks are all made from these fields.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+HOST_NAMES_OF_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used; its text names the setting, the value and the way out."""
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    environment: tuple[str, ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:
+    """Declare one setting; of several environment variables the first that is set counts."""
+    return field(
+        default=default, metadata={"help": help, "environment": environment, "low": low, "high": high}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How one `residua serve` runs. The defaults are the local mode: one person, this machine only."""
+
+    host: str = setting(
+        "127.0.0.1",
+        "Address to listen on. Only 127.0.0.1 keeps others out: there is no log-in.",
+        environment=("RESIDUA_HOST",),
+    )
+    port: int = setting(
+        5006,
+        "Port to listen on; 0 takes a free one.",
+        environment=("RESIDUA_PORT", "PORT"),
+        low=0,
+        high=65535,
+    )
+    data_dir: str = setting(
+        "~/.local/share/residua",
+        "Folder for projects, images and results. Made when missing.",
+        environment=("RESIDUA_DATA",),
+    )
+    workers: int = setting(
+        0,
+        "Fits that may run at once, each in its own process; 0 takes one per core, at most 4.",
+        environment=("RESIDUA_WORKERS",),
+        low=0,
+        high=256,
+    )
+    torch_threads: int = setting(
+        1,
+        "Threads each worker computes with. More than one pays only with fewer workers than cores.",
+        environment=("RESIDUA_TORCH_THREADS",),
+        low=1,
+        high=256,
+    )
+    scheduler: str = setting(
+        "",
+        "Address of a Dask scheduler (tcp://host:port) to use instead of workers of our own. "
+        "Its workers must see the data folder under the same path.",
+        environment=("RESIDUA_SCHEDULER",),
+    )
+    max_upload_mb: int = setting(
+        512,
+        "Largest file that can be uploaded, in megabytes.",
+        environment=("RESIDUA_MAX_UPLOAD_MB",),
+        low=1,
+        high=1_000_000,
+    )
+    allowed_hosts: str = setting(
+        "",
+        "Further host names, separated by commas, under which browsers may open this server "
+        "(behind a proxy or in a container).",
+        environment=("RESIDUA_ALLOWED_HOSTS",),
+    )
+    cancel_grace: float = setting(
+        5.0,
+        "Seconds a cancelled fit has to stop by itself before its worker process is ended.",
+        environment=("RESIDUA_CANCEL_GRACE",),
+        low=0.1,
+        high=3600,
+    )
+    open_browser: bool = setting(
+        False, "Open the page in a browser once the server is up.", environment=("RESIDUA_OPEN_BROWSER",)
+    )
+    example: bool = setting(
+        True, "Put the seed example into an empty data folder.", environment=("RESIDUA_EXAMPLE",)
+    )
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            low, high = one.metadata["low"], one.metadata["high"]
+            if (low is not None and value < low) or (high is not None and value > high):
+                raise SettingError(f"{one.name} is {value}, but must lie between {low} and {high}.")
+        if not self.host.strip():
+            raise SettingError("host is empty. Give an address to listen on, such as 127.0.0.1.")
+
+    @property
+    def data_path(self) -> Path:
+        """The data folder as an absolute path."""
+        return Path(self.data_dir).expanduser().resolve()
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """The upload limit in bytes (a megabyte is 10**6 bytes)."""
+        return self.max_upload_mb * 1_000_000
+
+    @property
+    def n_workers(self) -> int:
+        """The number of worker processes after the default is filled in."""
+        return self.workers or max(1, min(4, os.cpu_count() or 1))
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """Host names a browser may use for this server, lower case, without ports."""
+        extra = [name.strip().lower() for name in self.allowed_hosts.split(",") if name.strip()]
+        own = [] if self.host in ("0.0.0.0", "::") else [self.host.lower()]
+        return tuple(dict.fromkeys([*HOST_NAMES_OF_THIS_MACHINE, *own, *extra]))
+
+
+def declared() -> tuple[Field[Any], ...]:
+    """The declarations, for whoever builds options or a documentation page from them."""
+    return fields(Settings)
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Settings given by environment variables, by name; SettingError for one that cannot be read."""
+    environment = os.environ if environment is None else environment
+    found: dict[str, Any] = {}
+    for one in fields(Settings):
+        for variable in one.metadata["environment"]:
+            if environment.get(variable, "") != "":
+                found[one.name] = _convert(one, environment[variable], variable)
+                break
+    return found
+
+
+def _convert(one: Field[Any], text: str, variable: str) -> Any:
+    kind: type[Any] = type(one.default)
+    if kind is bool:
+        words = {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }
+        if text.strip().lower() not in words:
+            raise SettingError(f"{variable} is {text!r}, but must be yes or no.")
+        return words[text.strip().lower()]
+    try:
+        return kind(text)
+    except ValueError:
+        name = {"int": "a whole number", "float": "a number"}[kind.__name__]
+        raise SettingError(f"{variable} is {text!r}, but must be {name}.") from None

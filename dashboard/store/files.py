@@ -1,0 +1,121 @@
+"""Bytes on disk, addressed by their content: `files/<first two>/<sha256>`, written once, never changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A stored content: its hash, its size in bytes and where it lies."""
+
+    sha256: str
+    size: int
+    path: Path
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+class Incoming:
+    """A content on its way in: write chunks, then `commit()`; anything else leaves nothing behind.
+
+    Use it in a `with` block, or call `discard()` when the sender goes away.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        descriptor, name = tempfile.mkstemp(dir=files.incoming, prefix="in-")
+        self.path = Path(name)
+        self._stream: BinaryIO = os.fdopen(descriptor, "wb")
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def __enter__(self) -> Incoming:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+    def write(self, chunk: bytes) -> None:
+        """Append a chunk; OSError when the disk is full."""
+        self._stream.write(chunk)
+        self._digest.update(chunk)
+        self.size += len(chunk)
+
+    def close(self) -> None:
+        """Flush what was written so that `path` can be read, before deciding to commit."""
+        if not self._stream.closed:
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+
+    def commit(self) -> Blob:
+        """Move the content to its place; the same content twice is kept once."""
+        self.close()
+        sha256 = self._digest.hexdigest()
+        place = self._files.path(sha256)
+        place.parent.mkdir(exist_ok=True)
+        if place.exists():
+            self.path.unlink()
+        else:
+            # A stored content is never written again: say so to the file system too.
+            self.path.chmod(0o440)
+            self.path.replace(place)
+        return Blob(sha256, self.size, place)
+
+    def discard(self) -> None:
+        """Forget the content unless it was committed."""
+        if not self._stream.closed:
+            self._stream.close()
+        self.path.unlink(missing_ok=True)
+
+
+class Files:
+    """The folder of contents below a data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.root = data_dir / "files"
+        self.incoming = data_dir / "incoming"
+        # Only one server uses a data folder, so what lies here belongs to uploads that a crash ended.
+        shutil.rmtree(self.incoming, ignore_errors=True)
+        for folder in (self.root, self.incoming):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, sha256: str) -> Path:
+        """Where the content with this hash lies, or would lie."""
+        if len(sha256) != 64 or not all(letter in "0123456789abcdef" for letter in sha256):
+            raise ValueError(f"{sha256!r} is not a SHA-256 in hexadecimal.")
+        return self.root / sha256[:2] / sha256
+
+    def add(self, source: Path | bytes) -> Blob:
+        """Copy a file or bytes in."""
+        with Incoming(self) as incoming:
+            if isinstance(source, bytes):
+                incoming.write(source)
+            else:
+                with source.open("rb") as stream:
+                    while chunk := stream.read(_CHUNK):
+                        incoming.write(chunk)
+            return incoming.commit()
+
+    def remove(self, sha256: str) -> None:
+        """Delete a content; the caller knows that nothing refers to it."""
+        self.path(sha256).unlink(missing_ok=True)

@@ -1,0 +1,83 @@
+"""The tables. Only the store reads and writes them; everyone else sees dashboard.store.records."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, String
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+SCHEMA_VERSION = 1
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Times with a zone; SQLite drops it, so all are stored in UTC and get UTC back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {dict[str, Any]: JSON, datetime: UtcTime}  # noqa: RUF012 (SQLAlchemy's own convention)
+
+
+class MetaRow(Base):
+    """Facts about the database itself: `schema_version`."""
+
+    __tablename__ = "meta"
+
+    key: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200))
+
+
+class ProjectRow(Base):
+    __tablename__ = "project"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    created: Mapped[datetime]
+    updated: Mapped[datetime] = mapped_column(index=True)
+    description: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class FileRow(Base):
+    __tablename__ = "file"
+    __table_args__ = (Index("ix_file_sha256", "sha256"),)
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str] = mapped_column(String(200))
+    sha256: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int]
+    created: Mapped[datetime]
+
+
+class RunRow(Base):
+    __tablename__ = "run"
+    __table_args__ = (Index("ix_run_status_created", "status", "created"),)
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    status: Mapped[str] = mapped_column(String(16))
+    fitter: Mapped[str] = mapped_column(String(60))
+    options: Mapped[dict[str, Any]]
+    description: Mapped[dict[str, Any]]
+    created: Mapped[datetime]
+    started: Mapped[datetime | None]
+    finished: Mapped[datetime | None]
+    message: Mapped[str] = mapped_column(String(2000), default="")
+    converged: Mapped[bool | None]
+    chi2_dof: Mapped[float | None]
+    error: Mapped[str | None] = mapped_column(String(4000))

@@ -1,0 +1,85 @@
+"""What the store hands out: frozen records, safe to keep and to pass between threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class RunStatus(StrEnum):
+    """Where a run is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the run."""
+        return not NEXT[self]
+
+
+# The whole life of a run.
+NEXT: dict[RunStatus, frozenset[RunStatus]] = {
+    RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.FAILED, RunStatus.CANCELLED}),
+    RunStatus.RUNNING: frozenset({RunStatus.FINISHED, RunStatus.FAILED, RunStatus.CANCELLED}),
+    RunStatus.FINISHED: frozenset(),
+    RunStatus.FAILED: frozenset(),
+    RunStatus.CANCELLED: frozenset(),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """One piece of work: images, a model, and the runs made with them. Times are UTC."""
+
+    id: str
+    title: str
+    created: datetime
+    updated: datetime
+    description: dict[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """A file of a project. `name` is what the sender called it: to show, never to build a path from."""
+
+    id: str
+    project_id: str
+    role: str
+    name: str
+    sha256: str
+    size: int
+    created: datetime
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One fit of a project's description as it was then. Times are UTC."""
+
+    id: str
+    project_id: str
+    status: RunStatus
+    fitter: str
+    options: dict[str, Any]
+    description: dict[str, Any]
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+    message: str
+    converged: bool | None
+    chi2_dof: float | None
+    error: str | None
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time from the start to the end, when both are known."""
+        if self.started is None or self.finished is None:
+            return None
+        return (self.finished - self.started).total_seconds()

@@ -1,0 +1,329 @@
+"""The one owner of a data folder: its database, its file contents and its run folders.
+
+    residua.db                 projects, files, runs (SQLite)
+    files/ab/ab12...           contents by SHA-256
+    runs/<run id>/             what a run wrote: result.json, images.fits, parameters.ecsv, fit.yaml
+    incoming/                  uploads on their way
+
+Calls may come from any thread. Each is one short transaction.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from dashboard.store.database import FolderLock, open_database
+from dashboard.store.errors import NotFound, StoreError
+from dashboard.store.files import Blob, Files, Incoming
+from dashboard.store.models import FileRow, ProjectRow, RunRow
+from dashboard.store.names import display_name, display_title, is_id, new_id
+from dashboard.store.records import NEXT, File, Project, Run, RunStatus
+from dashboard.store.references import ROLES, resolve
+
+Row = TypeVar("Row", ProjectRow, FileRow, RunRow)
+
+ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+class Store:
+    """Projects, files and runs below `data_dir`, which is made when missing."""
+
+    def __init__(self, data_dir: Path | str) -> None:
+        self.data_dir = Path(data_dir).expanduser().resolve()
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = FolderLock(self.data_dir)
+        except OSError as error:
+            raise StoreError(
+                f"The data folder {self.data_dir} cannot be used ({error.strerror}). "
+                "Choose another with --data-dir."
+            ) from error
+        try:
+            self._blobs = Files(self.data_dir)
+            self._runs = self.data_dir / "runs"
+            self._runs.mkdir(exist_ok=True)
+            self._engine = open_database(self.data_dir / "residua.db")
+        except BaseException:
+            self._lock.release()
+            raise
+        self._session = sessionmaker(self._engine, expire_on_commit=False)
+
+    def close(self) -> None:
+        """Close the database and let another server use the folder."""
+        self._engine.dispose()
+        self._lock.release()
+
+    # --- projects
+
+    def create_project(self, title: str, description: Mapping[str, Any] | None = None) -> Project:
+        """Make a project."""
+        now = datetime.now(UTC)
+        row = ProjectRow(
+            id=new_id(),
+            title=display_title(title),
+            created=now,
+            updated=now,
+            description=None if description is None else dict(description),
+        )
+        with self._session.begin() as session:
+            session.add(row)
+        return _project(row)
+
+    def projects(self) -> list[Project]:
+        """All projects, the one changed last first."""
+        with self._session() as session:
+            return [
+                _project(row)
+                for row in session.scalars(select(ProjectRow).order_by(ProjectRow.updated.desc()))
+            ]
+
+    def project(self, project_id: str) -> Project:
+        """One project; NotFound when there is none with this id."""
+        with self._session() as session:
+            return _project(_get(session, ProjectRow, project_id, "project"))
+
+    def update_project(
+        self, project_id: str, *, title: str | None = None, description: Mapping[str, Any] | None = None
+    ) -> Project:
+        """Change what is given and leave the rest."""
+        with self._session.begin() as session:
+            row = _get(session, ProjectRow, project_id, "project")
+            if title is not None:
+                row.title = display_title(title)
+            if description is not None:
+                row.description = dict(description)
+            row.updated = datetime.now(UTC)
+            return _project(row)
+
+    def delete_project(self, project_id: str) -> None:
+        """Delete a project with its runs, and the contents that no other project uses.
+
+        StoreError while one of its runs is queued or running.
+        """
+        with self._session.begin() as session:
+            row = _get(session, ProjectRow, project_id, "project")
+            runs = list(session.scalars(select(RunRow).where(RunRow.project_id == project_id)))
+            if any(run.status in ACTIVE for run in runs):
+                raise StoreError(
+                    f"{row.title} has a fit that is still running. Cancel it first, then delete the project."
+                )
+            hashes = set(session.scalars(select(FileRow.sha256).where(FileRow.project_id == project_id)))
+            session.execute(delete(ProjectRow).where(ProjectRow.id == project_id))
+            run_ids = [run.id for run in runs]
+        for run_id in run_ids:
+            shutil.rmtree(self._runs / run_id, ignore_errors=True)
+        self._forget(hashes)
+
+    # --- files
+
+    def receive(self) -> Incoming:
+        """Start taking in a content chunk by chunk; finish with `add_blob(..., incoming.commit())`."""
+        return Incoming(self._blobs)
+
+    def add_file(self, project_id: str, role: str, name: str, source: Path | bytes) -> File:
+        """Copy a file or bytes into a project."""
+        self.project(project_id)
+        return self.add_blob(project_id, role, name, self._blobs.add(source))
+
+    def add_blob(self, project_id: str, role: str, name: str, blob: Blob) -> File:
+        """Make a stored content a file of a project, under the (sanitised) name its sender gave it."""
+        _check_role(role)
+        now = datetime.now(UTC)
+        row = FileRow(
+            id=new_id(),
+            project_id=project_id,
+            role=role,
+            name=display_name(name),
+            sha256=blob.sha256,
+            size=blob.size,
+            created=now,
+        )
+        with self._session.begin() as session:
+            _get(session, ProjectRow, project_id, "project").updated = now
+            session.add(row)
+        return self._file(row)
+
+    def files(self, project_id: str) -> list[File]:
+        """The files of a project, in the order they came."""
+        with self._session() as session:
+            rows = session.scalars(
+                select(FileRow).where(FileRow.project_id == project_id).order_by(FileRow.created, FileRow.id)
+            )
+            return [self._file(row) for row in rows]
+
+    def file(self, file_id: str) -> File:
+        """One file; NotFound when there is none with this id."""
+        with self._session() as session:
+            return self._file(_get(session, FileRow, file_id, "file"))
+
+    def set_file_role(self, file_id: str, role: str) -> File:
+        """Say what a file is: image, sigma, variance, weight, mask or psf."""
+        _check_role(role)
+        with self._session.begin() as session:
+            row = _get(session, FileRow, file_id, "file")
+            row.role = role
+            return self._file(row)
+
+    def delete_file(self, file_id: str) -> None:
+        """Take a file out of its project; its content goes when nothing else uses it."""
+        with self._session.begin() as session:
+            row = _get(session, FileRow, file_id, "file")
+            sha256 = row.sha256
+            session.delete(row)
+        self._forget({sha256})
+
+    def resolved_description(
+        self, project: Project | str, description: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The project's description (or this one) with real paths in place of file references.
+
+        StoreError when there is no description yet, or a file it names was deleted.
+        """
+        project_id = project if isinstance(project, str) else project.id
+        if description is None:
+            description = (self.project(project_id) if isinstance(project, str) else project).description
+        if description is None:
+            raise StoreError("This project has no image yet. Drop a FITS file on the page first.")
+        return resolve(description, {file.id: file for file in self.files(project_id)})
+
+    def display_names(self, project_id: str) -> dict[str, str]:
+        """What people call the files: from content path to the sender's name."""
+        return {str(file.path): file.name for file in self.files(project_id)}
+
+    # --- runs
+
+    def create_run(
+        self, project_id: str, description: Mapping[str, Any], fitter: str, options: Mapping[str, Any]
+    ) -> Run:
+        """Put a run into the queue, with the description as it is now."""
+        row = RunRow(
+            id=new_id(),
+            project_id=project_id,
+            status=RunStatus.QUEUED,
+            fitter=fitter[:60],
+            options=dict(options),
+            description=dict(description),
+            created=datetime.now(UTC),
+            message="Waiting for a free worker.",
+        )
+        with self._session.begin() as session:
+            _get(session, ProjectRow, project_id, "project").updated = row.created
+            session.add(row)
+        return _run(row)
+
+    def run(self, run_id: str) -> Run:
+        """One run; NotFound when there is none with this id."""
+        with self._session() as session:
+            return _run(_get(session, RunRow, run_id, "run"))
+
+    def runs(self, project_id: str | None = None, *, limit: int | None = None) -> list[Run]:
+        """The runs of a project (or of all), the newest first."""
+        query = select(RunRow).order_by(RunRow.created.desc(), RunRow.id)
+        if project_id is not None:
+            query = query.where(RunRow.project_id == project_id)
+        with self._session() as session:
+            return [_run(row) for row in session.scalars(query.limit(limit))]
+
+    def runs_with_status(self, status: RunStatus, *, limit: int | None = None) -> list[Run]:
+        """Runs in this state, the oldest first: the queue, when the state is queued."""
+        query = select(RunRow).where(RunRow.status == status).order_by(RunRow.created, RunRow.id).limit(limit)
+        with self._session() as session:
+            return [_run(row) for row in session.scalars(query)]
+
+    def advance_run(self, run_id: str, status: RunStatus, **facts: Any) -> Run | None:
+        """Move a run on and record `message`, `error`, `converged`, `chi2_dof`; None when it may not.
+
+        One UPDATE with the allowed states in its WHERE, so of two that try at once only one succeeds.
+        """
+        now = datetime.now(UTC)
+        if status is RunStatus.RUNNING:
+            facts["started"] = now
+        elif status.ended:
+            facts["finished"] = now
+        before = [state for state, after in NEXT.items() if status in after]
+        with self._session.begin() as session:
+            _get(session, RunRow, run_id, "run")
+            moved = session.execute(
+                update(RunRow)
+                .where(RunRow.id == run_id, RunRow.status.in_(before))
+                .values(status=status, **facts)
+                .returning(RunRow.id)
+            ).scalar()
+            if moved is None:
+                return None
+            return _run(_get(session, RunRow, run_id, "run"))
+
+    def run_folder(self, run_id: str) -> Path:
+        """The folder a run writes to (made by the run)."""
+        if not is_id(run_id):
+            raise NotFound("There is no such run.")
+        return self._runs / run_id
+
+    def is_alive(self) -> bool:
+        """Whether the database answers; the reason is in the exception otherwise."""
+        with self._session() as session:
+            return session.scalar(select(func.count()).select_from(ProjectRow)) is not None
+
+    # --- inside
+
+    def _file(self, row: FileRow) -> File:
+        return File(
+            id=row.id,
+            project_id=row.project_id,
+            role=row.role,
+            name=row.name,
+            sha256=row.sha256,
+            size=row.size,
+            created=row.created,
+            path=self._blobs.path(row.sha256),
+        )
+
+    def _forget(self, hashes: set[str]) -> None:
+        """Remove those of the contents that no file refers to."""
+        for sha256 in hashes:
+            with self._session.begin() as session:
+                if session.scalar(select(func.count()).where(FileRow.sha256 == sha256)) == 0:
+                    self._blobs.remove(sha256)
+
+
+def _get(session: Session, kind: type[Row], identifier: str, noun: str) -> Row:
+    row = session.get(kind, identifier) if is_id(identifier) else None
+    if row is None:
+        raise NotFound(f"There is no such {noun}. It may have been deleted.")
+    return row
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise StoreError(f"A file cannot have the role {role!r}. Known are: {', '.join(ROLES)}.")
+
+
+def _project(row: ProjectRow) -> Project:
+    return Project(
+        id=row.id, title=row.title, created=row.created, updated=row.updated, description=row.description
+    )
+
+
+def _run(row: RunRow) -> Run:
+    return Run(
+        id=row.id,
+        project_id=row.project_id,
+        status=RunStatus(row.status),
+        fitter=row.fitter,
+        options=row.options,
+        description=row.description,
+        created=row.created,
+        started=row.started,
+        finished=row.finished,
+        message=row.message,
+        converged=row.converged,
+        chi2_dof=row.chi2_dof,
+        error=row.error,
+    )
