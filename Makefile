@@ -85,8 +85,8 @@ format: $(READY_TEST)
 	$(BIN)/ruff format .
 
 constraints: $(READY_TEST)
-	{ sed '/^[^#]/,$$d' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \
-		| grep -viE '^(residua|pip|setuptools|wheel)\b' | sed -E 's/^(torch==[0-9.]+)\+.*/\1/'; } > constraints.new
+	{ sed '/^[^#]/,$$d' constraints.txt; $(BIN)/python -m pip freeze --all --exclude-editable \
+		| grep -viE '^(residua|pip|wheel)\b' | sed -E 's/^(torch==[0-9.]+)\+.*/\1/'; } > constraints.new
 	mv constraints.new constraints.txt
 
 clean:
