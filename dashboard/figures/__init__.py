@@ -1,0 +1,1 @@
+"""Bokeh figures and small pictures made from arrays. Pure: nothing here knows of sessions, stores or engines."""

@@ -1,0 +1,172 @@
+"""The look of the dashboard, and the only module that imports panel-material-ui.
+
+panel-material-ui moves into Panel's core in 1.10; when it does, this is the file to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", sans-serif'
+LIGHT = {"accent": "#0b6b7f", "on_accent": "#ffffff", "bg": "#f4f6f7", "surface": "#ffffff", "text": "#171c21",
+         "muted": "#56616c", "line": "#dce1e6", "bad": "#b3261e"}
+DARK = {"accent": "#5cc3d6", "on_accent": "#06212a", "bg": "#0e1114", "surface": "#161a1f", "text": "#e7ebee",
+        "muted": "#9ba7b2", "line": "#2a3138", "bad": "#ff9b91"}
+
+# One color per component of a scene, in order: Okabe and Ito's colour-blind-safe set without black.
+COMPONENT_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2", "#999999")
+
+
+def static_folder() -> Path:
+    """Folder of the style sheets and logos: beside the packages in a checkout, inside ours when installed."""
+    here = Path(__file__).resolve().parent
+    inside = here / "static"
+    return inside if inside.is_dir() else here.parent / "static"
+
+
+def static_text(name: str) -> str:
+    """Text of one file of the static folder."""
+    return (static_folder() / name).read_text(encoding="utf-8")
+
+
+def _palette(colors: dict[str, str], mode: str) -> dict[str, Any]:
+    return {
+        "palette": {
+            "mode": mode,
+            "primary": {"main": colors["accent"], "contrastText": colors["on_accent"]},
+            "error": {"main": colors["bad"]},
+            "background": {"default": colors["bg"], "paper": colors["surface"]},
+            "text": {"primary": colors["text"], "secondary": colors["muted"]},
+            "divider": colors["line"],
+        },
+        "typography": {"fontFamily": FONT, "fontSize": 13},
+        "shape": {"borderRadius": 6},
+        "components": {
+            "MuiAppBar": {
+                "styleOverrides": {
+                    "root": {
+                        "backgroundColor": colors["surface"],
+                        "backgroundImage": "none",
+                        "color": colors["text"],
+                        "boxShadow": "none",
+                        "borderBottom": f"1px solid {colors['line']}",
+                    }
+                }
+            },
+            "MuiToolbar": {"styleOverrides": {"root": {"minHeight": "48px !important", "padding": "0 12px !important"}}},
+            "MuiButton": {"styleOverrides": {"root": {"textTransform": "none", "boxShadow": "none"}}},
+        },
+    }
+
+
+THEME = {"light": _palette(LIGHT, "light"), "dark": _palette(DARK, "dark")}
+
+
+def setup() -> None:
+    """Switch on what every page needs. Called once by the app, and harmless when called again."""
+    pn.extension("tabulator", notifications=True)
+    pn.config.respect_explicit_sizing = True
+
+
+def stylesheet() -> str:
+    """Classes shared by our HTML panes and components (each has its own shadow root, so each gets them)."""
+    return static_text("components.css")
+
+
+def page(title: str, *, header: list[Any], main: list[Any]) -> pmui.Page:
+    """A page of Residua: quiet header with the logo, one main area, theme toggle at the right."""
+    dark = (pn.state.cookies or {}).get("residua_theme") == "dark"
+    if pn.state.curdoc:  # painted in the right theme from the first byte, before any script runs
+        pn.state.curdoc.template_variables["html_attrs"] = f'data-theme-name="{"dark" if dark else "light"}"'
+    shell = pmui.Page(
+        meta_title=f"{title} · Residua" if title else "Residua",
+        header=[_brand(), *header],
+        main=main,
+        dark_theme=dark,
+        theme_toggle=True,
+        busy_indicator=None,
+        favicon=static_folder() / "favicon.svg",
+        theme_config=THEME,
+        raw_css=[static_text("tokens.css")],
+        sx={"& main": {"backgroundColor": "background.default"}},
+    )
+    # The tokens of static/tokens.css hang on one attribute of <html>; a cookie keeps the choice for the next page.
+    shell.jscallback(
+        dark_theme="""
+        const name = cb_obj.data.dark_theme ? "dark" : "light"
+        document.documentElement.dataset.themeName = name
+        document.cookie = `residua_theme=${name}; path=/; max-age=31536000; samesite=lax`
+        """
+    )
+    return shell
+
+
+def _brand() -> pn.pane.HTML:
+    mark = static_text("logo.svg")
+    return html(f'<a class="brand" href="/" aria-label="Residua, all projects">{mark}<span>Residua</span></a>')
+
+
+def html(text: str, **options: Any) -> pn.pane.HTML:
+    """An HTML pane with our classes. ``text`` must be safe: escape what a person or a file wrote."""
+    options.setdefault("margin", 0)
+    return pn.pane.HTML(text, stylesheets=[stylesheet()], **options)
+
+
+def button(label: str, on_click: Callable[[Any], Any] | None = None, *, kind: str = "plain", **options: Any) -> Any:
+    """A button: ``kind`` is "main" (one a page), "plain" or "quiet"."""
+    look = {
+        "main": {"variant": "contained", "color": "primary"},
+        "plain": {"variant": "outlined", "color": "default"},
+        "quiet": {"variant": "text", "color": "default"},
+    }[kind]
+    widget = pmui.Button(label=label, **{**look, "margin": 0, **options})
+    if on_click is not None:
+        widget.on_click(on_click)
+    return widget
+
+
+def icon_button(label: str, icon: str, on_click: Callable[[Any], Any] | None = None, **options: Any) -> Any:
+    """A small button with an icon of the Material set; ``label`` is its accessible name and tooltip."""
+    widget = pmui.IconButton(label=label, icon=icon, **{"size": "small", "margin": 0, "description": label, **options})
+    if on_click is not None:
+        widget.on_click(on_click)
+    return widget
+
+
+def select(label: str, options: dict[str, Any] | list[Any], value: Any, **more: Any) -> Any:
+    """A drop-down list."""
+    return pmui.Select(label=label, options=options, value=value, **{"size": "small", "margin": 0, **more})
+
+
+def text_input(label: str, value: str = "", **more: Any) -> Any:
+    """A one-line text field."""
+    return pmui.TextInput(label=label, value=value, **{"size": "small", "margin": 0, **more})
+
+
+def dialog(title: str, *content: Any, **more: Any) -> Any:
+    """A dialog, closed until its ``open`` is set."""
+    return pmui.Dialog(*content, title=title, **{"show_close_button": True, "close_on_click": True, **more})
+
+
+def option_field(owner: param.Parameterized, name: str) -> Any:
+    """The field for one declared option of a fitter: limits and default come from the declaration."""
+    declared = owner.param[name]
+    label = name.replace("_", " ")
+    common = {"label": label, "size": "small", "margin": 0, "sizing_mode": "stretch_width"}
+    if isinstance(declared, param.Boolean):
+        return pmui.Switch.from_param(declared, label=label, margin=0)
+    if isinstance(declared, param.Integer):
+        low, high = declared.bounds or (None, None)
+        return pmui.IntInput.from_param(declared, start=low, end=high, **common)
+    if isinstance(declared, param.Number):
+        low, high = declared.bounds or (None, None)
+        return pmui.FloatInput.from_param(declared, start=low, end=high, **common)
+    if isinstance(declared, param.Selector):
+        return pmui.Select.from_param(declared, **common)
+    return pmui.TextInput.from_param(declared, **common)

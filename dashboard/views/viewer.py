@@ -1,0 +1,78 @@
+"""The linked image viewers: data, model and residual, with their tool bar and readout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+import param
+from bokeh.events import Tap
+from panel.custom import JSComponent
+
+from dashboard import ui
+from dashboard.figures.image import ImagePanels, image_panels
+from dashboard.figures.palettes import IMAGE_PALETTES, RESIDUAL_PALETTES
+
+SCRIPTS = Path(__file__).parent / "js"
+TITLES = {"data": "Data", "model": "Model", "residual": "Residual / σ"}
+
+
+class ViewerBar(JSComponent):
+    """Tool bar and readout. Holds what the browser needs to draw and to read values; the look stays there."""
+
+    palettes = param.Dict(IMAGE_PALETTES, doc="Colours of each map for data and model.")
+    residual_palettes = param.Dict(RESIDUAL_PALETTES, doc="Colours of each map for the residual.")
+    limits = param.Dict({"min-max": [0, 1]}, doc="Preset name to lower and upper limit.")
+    extent = param.Dict({"x0": -0.5, "x1": 0.5, "y0": -0.5, "y1": 0.5}, doc="Edges of the image in pixels.")
+    sky = param.Dict({}, doc="Coarse grid of sky positions and their frame; empty without WCS.")
+    has_model = param.Boolean(False, doc="Whether model and residual are shown.")
+    placing = param.Boolean(False, doc="Whether the next click puts a component.")
+    hint = param.String("", doc="Shown in place of the readout while the cursor is elsewhere.")
+
+    _esm = SCRIPTS / "viewer.js"
+    _stylesheets = [ui.stylesheet(), ui.static_text("viewer.css")]
+
+
+class ImageViewer(pn.viewable.Viewer):
+    """Three linked images. ``on_click(x, y)`` is told of clicks in pixels of the full image."""
+
+    def __init__(self, on_click: Callable[[float, float], Any], **params: Any) -> None:
+        super().__init__(**params)
+        self.panels: ImagePanels = image_panels()
+        self.bar = ViewerBar(sizing_mode="stretch_width", margin=0)
+        self.titles = {
+            kind: ui.html(f'<h2 class="panel-title">{title}</h2>', sizing_mode="stretch_width", height=24)
+            for kind, title in TITLES.items()
+        }
+        for panel in self.panels:
+            panel.figure.on_event(Tap, lambda event: on_click(event.x, event.y))
+        boxes = [
+            pn.Column(
+                self.titles[panel.kind],
+                pn.pane.Bokeh(panel.figure, sizing_mode="stretch_both", margin=0, min_height=120),
+                name=f"panel-{panel.kind}",
+                sizing_mode="stretch_both",
+                margin=0,
+                visible=panel.kind == "data",
+                stylesheets=[ui.stylesheet()],
+            )
+            for panel in self.panels
+        ]
+        self._layout = pn.Column(
+            self.bar,
+            pn.Row(*boxes, sizing_mode="stretch_both", margin=0, styles={"gap": "10px", "padding": "0 10px 6px"}),
+            sizing_mode="stretch_both",
+            margin=0,
+            css_classes=["card"],
+            stylesheets=[ui.stylesheet()],
+        )
+
+    def set_title(self, kind: str, note: str = "") -> None:
+        """Title of one panel, with a muted note such as "start values"."""
+        extra = f' <span class="muted">{note}</span>' if note else ""
+        self.titles[kind].object = f'<h2 class="panel-title">{TITLES[kind]}{extra}</h2>'
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._layout
