@@ -1,0 +1,7 @@
+"""Fits as jobs in worker processes: submit, watch, cancel."""
+
+from dashboard.jobs.cluster import JobsError
+from dashboard.jobs.events import Event
+from dashboard.jobs.jobs import Jobs
+
+__all__ = ["Event", "Jobs", "JobsError"]

@@ -1,0 +1,69 @@
+"""The Dask side: worker processes of our own, or a scheduler somebody else runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import dask
+from distributed import Client, LocalCluster
+
+CONNECT_SECONDS = 10
+
+
+class JobsError(RuntimeError):
+    """The workers cannot be reached; the text says what to do."""
+
+
+def start_cluster(n_workers: int, torch_threads: int) -> LocalCluster:
+    """Worker processes that only this machine can reach, each one fit at a time."""
+    threads = str(torch_threads)
+    dask.config.set(
+        {
+            # A run whose worker dies has failed: a fit that takes its worker down would do so again.
+            "distributed.scheduler.allowed-failures": 0,
+            # No pages: whoever may see the jobs sees them through Residua.
+            "distributed.scheduler.http.routes": [],
+            "distributed.worker.http.routes": [],
+            "distributed.worker.multiprocessing-method": "spawn",
+            # OpenMP reads its thread count once, when the process starts.
+            "distributed.nanny.pre-spawn-environ": {
+                **dask.config.get("distributed.nanny.pre-spawn-environ", {}),
+                "OMP_NUM_THREADS": threads,
+                "MKL_NUM_THREADS": threads,
+                "OPENBLAS_NUM_THREADS": threads,
+            },
+        }
+    )
+    try:
+        return LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            # Dask opens a status port whatever is asked: keep it on this machine, and empty (above).
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
+            silence_logs=logging.ERROR,
+            local_directory=os.environ.get("DASK_TEMPORARY_DIRECTORY"),
+        )
+    except (OSError, TimeoutError) as error:
+        raise JobsError(f"The worker processes did not start ({error}).") from error
+
+
+def connect(address: str | LocalCluster) -> Client:
+    """A client of this scheduler, with an event loop of its own on its own thread."""
+    try:
+        return Client(address, timeout=CONNECT_SECONDS, set_as_default=False, direct_to_workers=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise JobsError(
+            f"No Dask scheduler answers at {address}. Start one there, or leave --scheduler out to use "
+            "workers of Residua's own."
+        ) from error
+
+
+def capacity(client: Client) -> int:
+    """How many fits the workers can run at once."""
+    threads: dict[str, Any] = client.nthreads()
+    return sum(int(count) for count in threads.values())

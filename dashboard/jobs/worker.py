@@ -1,0 +1,192 @@
+"""What runs inside a worker process: one fit from its description to its run folder. No web here."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypedDict
+
+import torch
+from distributed import get_worker
+from distributed.diagnostics.plugin import WorkerPlugin
+
+import engine
+from dashboard.store.files import sha256_of
+
+TOPIC = "residua-runs"
+CANCEL_FLAG = "cancel"
+STEPS_PER_SECOND = 20
+
+logger = logging.getLogger("residua.worker")
+
+
+class Job(TypedDict):
+    """One run's work order; plain values only, since it crosses processes."""
+
+    run: str
+    description: dict[str, Any]
+    fitter: str
+    options: dict[str, Any]
+    folder: str
+    hashes: dict[str, str]
+    names: dict[str, str]
+    torch_threads: int
+
+
+class Outcome(TypedDict):
+    """How a run ended, for the record in the database."""
+
+    status: str
+    message: str
+    converged: bool | None
+    chi2_dof: float | None
+    error: str | None
+    last_step: dict[str, Any] | None
+
+
+def run_fit(job: Job) -> Outcome:
+    """Carry out one job. Never raises: what went wrong is the outcome's message."""
+    try:
+        return _fit(job)
+    except engine.EngineError as error:
+        return _failure(with_names(str(error), job["names"]))
+    except MemoryError:
+        return _failure("There was not enough memory for this fit. Use a smaller window or fewer components.")
+    except OSError as error:
+        code = _log(job, error)
+        return _failure(
+            f"A file could not be read or written ({error.strerror or error}). Log entry {code}.", code
+        )
+    except Exception as error:  # the worker must live on, whatever the fit ran into
+        code = _log(job, error)
+        return _failure(f"The fit stopped on an internal error. The server's log has it as {code}.", code)
+
+
+def _fit(job: Job) -> Outcome:
+    torch.set_num_threads(job["torch_threads"])
+    for path, expected in job["hashes"].items():
+        if sha256_of(Path(path)) != expected:
+            name = job["names"].get(path, "a file")
+            raise engine.ImageError(f"{name} was changed or damaged on the server's disk. Upload it again.")
+    folder = Path(job["folder"])
+    folder.mkdir(parents=True, exist_ok=True)
+    flag = folder / CANCEL_FLAG
+    reporter = StepReporter(_sender(job["run"]))
+    problem = engine.load(job["description"])
+    result = engine.fit(
+        problem, job["fitter"], on_step=reporter, should_stop=lambda: os.path.exists(flag), **job["options"]
+    )
+    reporter.finish()
+    engine.write_run(folder, problem, result, source_names=job["names"])
+    cancelled = result.status is engine.Status.CANCELLED
+    return Outcome(
+        status="cancelled" if cancelled else "finished",
+        message=with_names(result.message, job["names"]),
+        converged=bool(result.converged),
+        chi2_dof=float(result.chi2_dof),
+        error=None,
+        last_step=reporter.last,
+    )
+
+
+class StepReporter:
+    """Sends an engine's steps on, at most 20 a second, and the last one always."""
+
+    def __init__(
+        self, send: Callable[[dict[str, Any]], None], now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._send = send
+        self._now = now
+        self._next = 0.0
+        self._held = False
+        self.last: dict[str, Any] | None = None
+
+    def __call__(self, step: engine.Step) -> None:
+        self.last = step_event(step)
+        self._held = self._now() < self._next
+        if not self._held:
+            self._next = self._now() + 1 / STEPS_PER_SECOND
+            self._send(self.last)
+
+    def finish(self) -> None:
+        """Send the last step if it was held back."""
+        if self._held and self.last is not None:
+            self._held = False
+            self._send(self.last)
+
+
+def step_event(step: engine.Step) -> dict[str, Any]:
+    """A step as plain values."""
+    return {
+        "type": "step",
+        "number": int(step.number),
+        "chi2": float(step.chi2),
+        "chi2_dof": float(step.chi2_dof),
+        "seconds": float(step.seconds),
+        "evaluations": int(step.evaluations),
+        "jacobians": int(step.jacobians),
+        "values": [float(value) for value in step.values],
+        "info": {str(key): _plain(value) for key, value in step.info.items()},
+    }
+
+
+def with_names(sentence: str, names: dict[str, str]) -> str:
+    """The sentence with the senders' file names in place of the paths of stored contents."""
+    for path, name in names.items():
+        sentence = sentence.replace(path, name).replace(Path(path).name, name)
+    return sentence
+
+
+class WarmUp(WorkerPlugin):
+    """Makes the first fit of a new (or restarted) worker as fast as the later ones."""
+
+    name = "residua-warm-up"
+
+    def __init__(self, torch_threads: int) -> None:
+        self.torch_threads = torch_threads
+
+    def setup(self, worker: Any) -> None:
+        """Import and run once what a fit uses; a failure here costs only time later."""
+        torch.set_num_threads(self.torch_threads)
+        try:
+            warm_up()
+        except Exception:
+            logger.exception("Warming up a worker failed")
+
+
+def warm_up() -> None:
+    """One step of a fit of the seed example, from its files to its run folder."""
+    with tempfile.TemporaryDirectory(prefix="residua-warm-up-") as folder:
+        problem = engine.load(engine.write_example("seed", folder))
+        engine.write_run(Path(folder) / "run", problem, engine.fit(problem, "lm", max_steps=1))
+
+
+def _sender(run: str) -> Callable[[dict[str, Any]], None]:
+    worker = get_worker()
+    return lambda event: worker.log_event(TOPIC, {"run": run, **event})
+
+
+def _failure(message: str, code: str | None = None) -> Outcome:
+    return Outcome(
+        status="failed", message=message, converged=None, chi2_dof=None, error=code or message, last_step=None
+    )
+
+
+def _log(job: Job, error: Exception) -> str:
+    code = secrets.token_hex(4)
+    logger.error("[%s] Run %s failed", code, job["run"], exc_info=error)
+    return code
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | str) or value is None:
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return str(value)

@@ -1,0 +1,52 @@
+"""What every page gets: the store, the jobs and the settings, made once in app.py."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import engine
+from dashboard.jobs import Jobs
+from dashboard.settings import Settings
+from dashboard.store import ROLES, Project, Store, StoreError, file_reference
+
+_KEY_ROLES = {key: role for role, key in ROLES.items()}
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running server that pages work with."""
+
+    store: Store
+    jobs: Jobs
+    settings: Settings
+
+    def add_example(self, name: str, title: str | None = None) -> Project:
+        """Make a project of one of the engine's examples; engine.EngineError for an unknown name."""
+        with tempfile.TemporaryDirectory(prefix="residua-example-") as folder:
+            path = engine.write_example(name, folder)
+            return import_fit(self.store, path, title or engine.examples()[name])
+
+
+def import_fit(store: Store, path: Path, title: str) -> Project:
+    """Make a project of a fit description file and the images it names.
+
+    For files of our own making: a stranger's description could name any file of this machine.
+    """
+    description: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    project = store.create_project(title)
+    for entry in description["images"]:
+        for key, role in _KEY_ROLES.items():
+            if not isinstance(entry.get(key), str):
+                continue
+            name, bracket, extension = entry[key].partition("[")
+            source = path.parent / name
+            if not source.is_file():
+                raise StoreError(f"{path.name} names {name} as its {key}, but there is no such file.")
+            file = store.add_file(project.id, role, source.name, source)
+            entry[key] = file_reference(file, extension.rstrip("]") if bracket else None)
+    return store.update_project(project.id, description=description)
