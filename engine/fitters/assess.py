@@ -1,0 +1,97 @@
+"""The verdict on a fit, the same for every method: bounds, degeneracies, uncertainties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.fitters.base import Outcome
+from engine.linalg import flattest_direction, invert
+from engine.problem import NormalEquations, Problem
+from engine.results import Status
+
+# Correlation-scaled Hessians with a smaller eigenvalue than this have lost half of the digits.
+_SINGULAR = 1e-9
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the one loop puts into the result."""
+
+    status: Status
+    message: str
+    x: np.ndarray
+    chi2: float
+    uncertainties: np.ndarray
+    covariance: np.ndarray
+    robust_uncertainties: np.ndarray | None
+    at_bounds: list[str]
+    notes: tuple[str, ...]
+
+
+def at_bound(problem: Problem, x: np.ndarray) -> np.ndarray:
+    """Return True for each parameter that lies on one of its bounds, (free,)."""
+    space = problem.space
+    span = np.where(np.isfinite(space.upper - space.lower), space.upper - space.lower, np.maximum(1.0, abs(x)))
+    close = 1e-9 * span
+    return np.asarray((x <= space.lower + close) | (x >= space.upper - close))
+
+
+def assess(problem: Problem, outcome: Outcome) -> Verdict:
+    """Return the verdict: status in words, uncertainties from the normal equations at the end point."""
+    x = problem.space.wrap(outcome.x)
+    normal = problem.normal_equations(x)
+    bound = at_bound(problem, x)
+    names = problem.names
+    status, particulars = outcome.status, [outcome.remark] if outcome.remark else []
+    covariance = np.full((len(x), len(x)), np.nan)
+    free = np.flatnonzero(~bound)
+    if not normal.finite:
+        status = Status.NOT_FINITE
+    elif free.size:
+        inner = normal.hessian[np.ix_(free, free)]
+        inverse, smallest = invert(inner)
+        if inverse is None or smallest < _SINGULAR:
+            if status is Status.CONVERGED:
+                status = Status.DEGENERATE
+            particulars.append(f"The data do not constrain {flattest_direction(inner, [names[i] for i in free])}.")
+        if inverse is not None:
+            covariance[np.ix_(free, free)] = inverse
+    at_bounds = [name for name, stuck in zip(names, bound, strict=True) if stuck]
+    if at_bounds:
+        if status is Status.CONVERGED:
+            status = Status.AT_BOUND
+        particulars.append(_bounds_in_words(problem, x, bound))
+    return Verdict(
+        status=status,
+        message=" ".join([status.value, *particulars]),
+        x=x,
+        chi2=normal.chi2,
+        uncertainties=np.sqrt(np.diag(covariance)),
+        covariance=covariance,
+        robust_uncertainties=None,
+        at_bounds=at_bounds,
+        notes=_notes(problem, normal),
+    )
+
+
+def _bounds_in_words(problem: Problem, x: np.ndarray, bound: np.ndarray) -> str:
+    parts = []
+    for i in np.flatnonzero(bound):
+        side = "lower" if x[i] - problem.space.lower[i] <= problem.space.upper[i] - x[i] else "upper"
+        parts.append(f"{problem.names[i]} is at its {side} bound {x[i]:g}")
+    return "; ".join(parts) + "."
+
+
+def _notes(problem: Problem, normal: NormalEquations) -> tuple[str, ...]:
+    if problem.dof < 1 or not normal.finite or problem.image.noise_estimated:
+        return ()
+    ratio = normal.chi2 / problem.dof
+    if ratio > 2:
+        return (
+            f"chi2/dof is {ratio:.3g}: the model or the noise is wrong, and the uncertainties are too small.",
+        )
+    if ratio < 0.5:
+        return (f"chi2/dof is {ratio:.3g}: the noise is overestimated, and so are the uncertainties.",)
+    return ()

@@ -1,0 +1,110 @@
+"""What a fitter supplies, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import param
+
+from engine.errors import OptionError, did_you_mean
+from engine.problem import NormalEquations, Problem
+from engine.results import Status
+
+
+@dataclass(frozen=True)
+class Move:
+    """Where a fitter stands: the best x so far, its chi2, and the method's own figures."""
+
+    x: np.ndarray
+    chi2: float
+    info: dict[str, float | str | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a fitter ended: the status and, where it has more to say than the status, a sentence."""
+
+    status: Status
+    x: np.ndarray
+    remark: str = ""
+    draws: np.ndarray | None = None
+
+
+Moves = Generator[Move, None, Outcome]
+
+
+class Work:
+    """A problem as one fit uses it: from a start, counting evaluations, with its own random numbers."""
+
+    def __init__(self, problem: Problem, seed: int | None, start: np.ndarray | None = None) -> None:
+        self.problem = problem
+        self.space = problem.space
+        self.start = problem.values if start is None else start
+        self.rng = np.random.default_rng(seed)
+        self.evaluations = 0
+        self.jacobians = 0
+
+    def normal_equations(self, x: np.ndarray) -> NormalEquations:
+        """Return cost, gradient and Hessian at ``x``; counted as one Jacobian."""
+        self.jacobians += 1
+        return self.problem.normal_equations(x)
+
+    def chi2(self, x: np.ndarray) -> float:
+        """Return chi2 at ``x``; counted as one evaluation."""
+        self.evaluations += 1
+        return self.problem.chi2(x)
+
+
+class Fitter(param.Parameterized):
+    """A method; its options are declared as params, with default, bounds and doc.
+
+    A subclass sets ``key``, ``title`` and ``summary`` and writes :meth:`moves`. It need not count, time,
+    watch for cancellation or keep history: :mod:`engine.fitters.run` does.
+    """
+
+    key: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+
+    def moves(self, work: Work) -> Moves:
+        """Yield a :class:`Move` at the start and after each step; return the :class:`Outcome`."""
+        raise NotImplementedError
+
+    @classmethod
+    def option_names(cls) -> list[str]:
+        """Names of the options, in order of declaration."""
+        return [name for name in cls.param if name != "name" and cls.param[name].precedence != -1]
+
+    @classmethod
+    def configured(cls, options: dict[str, Any]) -> Fitter:
+        """Return the fitter with ``options``.
+
+        Raises :class:`OptionError` for an unknown option or a value out of range.
+        """
+        known = cls.option_names()
+        for name, value in options.items():
+            if name not in known:
+                raise OptionError(f"{cls.key} has no option '{name}'. {did_you_mean(name, known)}")
+            declared = cls.param[name]
+            bounds = getattr(declared, "bounds", None)
+            choices = getattr(declared, "objects", None)
+            try:
+                cls(**{name: value})
+            except (ValueError, TypeError) as error:
+                allowed = ""
+                if choices:
+                    allowed = f" It must be one of {', '.join(map(str, choices))}."
+                elif bounds:
+                    low, high = ("any" if b is None else f"{b:g}" for b in bounds)
+                    allowed = f" It must lie between {low} and {high}." if high != "any" else f" The least is {low}."
+                raise OptionError(
+                    f"Option {name} of {cls.key} is {value!r}, which does not do: {declared.doc}{allowed}"
+                ) from error
+        return cls(**options)
+
+    def options(self) -> dict[str, Any]:
+        """Return every option with its value."""
+        return {name: getattr(self, name) for name in self.option_names()}

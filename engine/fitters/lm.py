@@ -1,0 +1,88 @@
+"""Levenberg-Marquardt."""
+
+from __future__ import annotations
+
+import numpy as np
+import param
+
+from engine.fitters.base import Fitter, Move, Moves, Outcome, Work
+from engine.linalg import damped_solve
+from engine.problem import NormalEquations
+from engine.results import Status
+
+# Beyond this damping a step is a millionth of the gradient step: nothing more to gain.
+_STUCK = 1e10
+
+
+class LevenbergMarquardt(Fitter):
+    """Damped Gauss-Newton: (H + damping diag(H)) step = gradient, with the damping set by the gain ratio.
+
+    Marquardt (1963); the update of the damping is Nielsen (1999), eq. 3.7. Bounds: a parameter on its bound
+    whose gradient points outward is held for the step, and steps are cut off at the bounds. Each step costs
+    one evaluation of model and Jacobian together.
+    """
+
+    key = "lm"
+    title = "Levenberg-Marquardt"
+    summary = "Damped Gauss-Newton steps: fast, precise, local. The one to start with."
+
+    max_steps = param.Integer(200, bounds=(1, None), doc="Steps at most, each one Jacobian.")
+    tolerance = param.Number(
+        1e-4,
+        bounds=(0, None),
+        doc="Stop when a Gauss-Newton step would lower chi2/max(1, chi2_dof) by less than this; "
+        "1e-4 is a hundredth of a sigma.",
+    )
+    damping = param.Number(0.01, bounds=(0, None), doc="Starting damping; 0 is pure Gauss-Newton.")
+
+    def moves(self, work: Work) -> Moves:
+        """Yield after each step, taken or refused."""
+        space = work.space
+        x = np.clip(work.start, space.lower, space.upper)
+        here = work.normal_equations(x)
+        damping, growth = float(self.damping), 2.0
+        yield Move(x, here.chi2, {"damping": damping, "accepted": True})
+        if not here.finite:
+            return Outcome(Status.NOT_FINITE, x)
+        for _ in range(self.max_steps):
+            held = _held(x, here, space.lower, space.upper)
+            if self._expected_gain(here, held) < self.tolerance * max(1.0, here.chi2 / work.problem.dof):
+                return Outcome(Status.CONVERGED, x)
+            step = _step(here, held, damping)
+            trial = np.clip(x + step, space.lower, space.upper)
+            step = trial - x
+            predicted = 2 * here.gradient @ step - step @ here.hessian @ step
+            there = work.normal_equations(trial)
+            gain = (here.cost - there.cost) / predicted if there.finite and predicted > 0 else -1.0
+            accepted = gain > 1e-4
+            if accepted:
+                x, here = trial, there
+                damping *= max(1 / 9, 1 - (2 * gain - 1) ** 3)
+                growth = 2.0
+            else:
+                damping = max(damping, 1e-6) * growth
+                growth *= 2.0
+            yield Move(x, here.chi2, {"damping": damping, "accepted": accepted})
+            if damping > _STUCK:
+                return Outcome(Status.STALLED, x)
+        return Outcome(Status.OUT_OF_STEPS, x)
+
+    @staticmethod
+    def _expected_gain(here: NormalEquations, held: np.ndarray) -> float:
+        """How much an undamped step would lower the cost, were the cost quadratic."""
+        step = _step(here, held, 1e-12)
+        return float(here.gradient @ step)
+
+
+def _held(x: np.ndarray, here: NormalEquations, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """True for parameters on a bound that the step would leave through it."""
+    return np.asarray(((x <= lower) & (here.gradient < 0)) | ((x >= upper) & (here.gradient > 0)))
+
+
+def _step(here: NormalEquations, held: np.ndarray, damping: float) -> np.ndarray:
+    """The damped step of the parameters that are not held; zero for the others."""
+    step = np.zeros_like(here.gradient)
+    moving = np.flatnonzero(~held & (np.diag(here.hessian) > 0))
+    if moving.size:
+        step[moving] = damped_solve(here.hessian[np.ix_(moving, moving)], here.gradient[moving], damping)
+    return step

@@ -1,0 +1,148 @@
+"""The one loop: it counts, times, reports, honors cancellation, catches what is not finite, keeps history."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+
+from engine.errors import FitterError, did_you_mean
+from engine.fitters.assess import assess
+from engine.fitters.base import Fitter, Move, Outcome, Work
+from engine.problem import Problem
+from engine.results import FitResult, Status, Step
+
+
+def steps(
+    problem: Problem,
+    fitter: str | Fitter = "lm",
+    *,
+    should_stop: Callable[[], bool] | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> Generator[Step, None, FitResult]:
+    """Run a fitter one step at a time.
+
+    Args:
+        problem: What to fit; it is not changed.
+        fitter: Name, or a configured fitter.
+        should_stop: Asked after each step; True ends the fit with the best values so far.
+        seed: Of the fitter's random numbers; the problem's own seed where None.
+        options: Of the fitter, by name.
+
+    Yields:
+        A :class:`Step` for the start and for each step.
+
+    Returns:
+        The :class:`FitResult`.
+
+    Raises:
+        FitterError: for an unknown fitter or a problem with nothing to fit.
+        OptionError: for an unknown option or a value out of range.
+    """
+    from engine.fitters import registry
+
+    if isinstance(fitter, str):
+        known = registry()
+        if fitter not in known:
+            raise FitterError(f"There is no fitter '{fitter}'. {did_you_mean(fitter, known)}")
+        method = known[fitter].configured(options)
+    else:
+        method = fitter
+    problem.require_degrees_of_freedom()
+    seed = problem.seed if seed is None else seed
+    return _loop(problem, method, Work(problem, seed), should_stop or (lambda: False), seed)
+
+
+def _loop(
+    problem: Problem, method: Fitter, work: Work, should_stop: Callable[[], bool], seed: int | None
+) -> Generator[Step, None, FitResult]:
+    began = time.perf_counter()
+    history: list[Step] = []
+    moves = method.moves(work)
+    best = Move(work.start, math.inf)
+    while True:
+        try:
+            move = next(moves)
+        except StopIteration as stop:
+            outcome: Outcome = stop.value
+            break
+        if not np.isfinite(move.x).all() or math.isnan(move.chi2):
+            outcome = Outcome(Status.NOT_FINITE, best.x)
+            break
+        best = move
+        step = Step(
+            number=len(history),
+            chi2=move.chi2,
+            chi2_dof=move.chi2 / problem.dof,
+            values=move.x.copy(),
+            seconds=time.perf_counter() - began,
+            evaluations=work.evaluations,
+            jacobians=work.jacobians,
+            info=move.info,
+        )
+        history.append(step)
+        yield step
+        if should_stop():
+            moves.close()
+            outcome = Outcome(Status.CANCELLED, best.x)
+            break
+    judged = assess(problem, outcome)
+    return FitResult(
+        status=judged.status,
+        message=judged.message,
+        chi2=judged.chi2,
+        dof=problem.dof,
+        names=problem.names,
+        values=judged.x,
+        uncertainties=judged.uncertainties,
+        covariance=judged.covariance,
+        robust_uncertainties=judged.robust_uncertainties,
+        at_bounds=judged.at_bounds,
+        all_values=problem.all_values(judged.x),
+        seconds=time.perf_counter() - began,
+        evaluations=work.evaluations,
+        jacobians=work.jacobians,
+        history=_columns(history),
+        fitter=method.key,
+        options=method.options(),
+        seed=seed,
+        draws=outcome.draws,
+        notes=judged.notes,
+    )
+
+
+def _columns(history: list[Step]) -> dict[str, list[float | str | bool | None]]:
+    """The steps as columns of equal length."""
+    columns: dict[str, list[float | str | bool | None]] = {
+        name: [getattr(step, "number" if name == "step" else name) for step in history]
+        for name in ("step", "seconds", "evaluations", "jacobians", "chi2_dof")
+    }
+    own = {name: None for step in history for name in step.info}
+    for name in own:
+        columns[name] = [step.info.get(name) for step in history]
+    return columns
+
+
+def fit(
+    problem: Problem,
+    fitter: str | Fitter = "lm",
+    *,
+    on_step: Callable[[Step], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> FitResult:
+    """Run a fitter to its end; arguments as for :func:`steps`, with ``on_step`` called after each step."""
+    running = steps(problem, fitter, should_stop=should_stop, seed=seed, **options)
+    while True:
+        try:
+            step = next(running)
+        except StopIteration as stop:
+            result: FitResult = stop.value
+            return result
+        if on_step is not None:
+            on_step(step)

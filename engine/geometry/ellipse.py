@@ -1,0 +1,92 @@
+"""Concentric, similar ellipses.
+
+The major axis points along (-sin a, cos a) for a position angle a, counter-clockwise from +y. With u along it
+and v across, the radius is the semi-major axis of the ellipse through the point: R**2 = u**2 + (v / q)**2.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from engine.geometry.base import Geometry
+from engine.parameters.spec import Spec
+
+_RADIAN = math.pi / 180
+# Far below any sample distance; keeps the radius, by which slopes are divided, away from zero.
+_TINY = 1e-10
+
+SPECS = (
+    Spec(
+        name="axis_ratio",
+        unit="",
+        lower=0.01,
+        upper=1.0,
+        default=0.8,
+        help="Minor over major axis, b/a.",
+    ),
+    Spec(
+        name="position_angle",
+        unit="deg",
+        period=180.0,
+        default=0.0,
+        help="Direction of the major axis, counter-clockwise from +y.",
+    ),
+)
+
+
+def radius(dx: Tensor, dy: Tensor, axis_ratio: Tensor, position_angle: Tensor) -> Tensor:
+    """Return the semi-major axis of the ellipse through each offset, in pixels; shape of ``dx``."""
+    angle = torch.as_tensor(position_angle, dtype=dx.dtype, device=dx.device) * _RADIAN
+    sin, cos = torch.sin(angle), torch.cos(angle)
+    along = dy * cos - dx * sin
+    across = (dx * cos + dy * sin) / axis_ratio
+    return torch.sqrt(along**2 + across**2 + _TINY**2)
+
+
+def half_square_gradient(
+    dx: Tensor, dy: Tensor, axis_ratio: float, position_angle: float
+) -> tuple[Tensor, list[Tensor]]:
+    """Return the radius and radius times its derivatives (center x, center y, axis ratio, angle in degrees)."""
+    sin, cos = math.sin(position_angle * _RADIAN), math.cos(position_angle * _RADIAN)
+    inverse_square = 1 / axis_ratio**2
+    u = torch.add(dy * cos, dx, alpha=-sin)
+    v = torch.add(dx * cos, dy, alpha=sin)
+    uv = u * v
+    v_square = v * v
+    square = torch.addcmul(v_square * inverse_square, u, u)
+    r = square.add_(_TINY**2).sqrt_()
+    by_x = torch.add(u * sin, v, alpha=-cos * inverse_square)
+    by_y = torch.add(u * -cos, v, alpha=-sin * inverse_square)
+    by_ratio = v_square.mul_(-inverse_square / axis_ratio)
+    by_angle = uv.mul_((inverse_square - 1) * _RADIAN)
+    return r, [by_x, by_y, by_ratio, by_angle]
+
+
+def metric(axis_ratio: float, position_angle: float) -> tuple[float, float, float]:
+    """Return (a, b, c) of R**2 = a dx**2 + 2 b dx dy + c dy**2."""
+    sin, cos = math.sin(position_angle * _RADIAN), math.cos(position_angle * _RADIAN)
+    inverse_square = 1 / axis_ratio**2
+    return (
+        sin**2 + cos**2 * inverse_square,
+        sin * cos * (inverse_square - 1),
+        cos**2 + sin**2 * inverse_square,
+    )
+
+
+def smallest_scale(axis_ratio: float, position_angle: float) -> float:
+    """Return the axis ratio: the radius changes fastest across the major axis."""
+    return axis_ratio
+
+
+ELLIPSE = Geometry(
+    name="ellipse",
+    specs=SPECS,
+    radius=radius,
+    half_square_gradient=half_square_gradient,
+    metric=metric,
+    smallest_scale=smallest_scale,
+    formula="R^2 = u^2 + (v / axis_ratio)^2; u along the major axis, v across it",
+)

@@ -1,0 +1,72 @@
+"""Likelihoods of the pixels, each as a cost with its slope and curvature in the model.
+
+The cost is -2 ln L up to a constant, so that it is chi2 for the Gaussian. The curvature is never negative:
+the expected (Fisher) one for Poisson, the reweighted one for Student-t, so that Gauss-Newton works for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Terms = tuple[Tensor, Tensor, Tensor]
+
+STUDENT_T_DOF = 5.0
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """A likelihood.
+
+    Attributes:
+        name: Name in files.
+        help: One sentence.
+        terms: ``(data, model, weight, gain) -> (cost, slope, curvature)``, each of the shape of ``data``, with
+            slope = -(1/2) d cost / d model and curvature = (1/2) d2 cost / d model2; zero where weight is 0.
+    """
+
+    name: str
+    help: str
+    terms: Callable[[Tensor, Tensor, Tensor, float], Terms]
+
+
+def _gaussian(data: Tensor, model: Tensor, weight: Tensor, gain: float) -> Terms:
+    residual = data - model
+    slope = weight * residual
+    return slope * residual, slope, weight
+
+
+def _poisson(data: Tensor, model: Tensor, weight: Tensor, gain: float) -> Terms:
+    # Deviance of counts = gain x data; Cash (1979). Expected curvature gain / model.
+    used = (weight > 0).to(data.dtype) * gain
+    floor = 1e-10 * torch.clamp(data.abs().max(), min=1.0)
+    mean = torch.clamp(model, min=floor)
+    counts = torch.clamp(data, min=0.0)
+    cost = 2 * used * (mean - counts + torch.special.xlogy(counts, counts / mean))
+    return cost, used * (counts / mean - 1), used / mean
+
+
+def _student_t(data: Tensor, model: Tensor, weight: Tensor, gain: float) -> Terms:
+    residual = data - model
+    square = weight * residual * residual
+    factor = (STUDENT_T_DOF + 1) / (STUDENT_T_DOF + square)
+    cost = (STUDENT_T_DOF + 1) * torch.log1p(square / STUDENT_T_DOF)
+    curvature = weight * factor
+    return cost, curvature * residual, curvature
+
+
+LIKELIHOODS = {
+    likelihood.name: likelihood
+    for likelihood in (
+        Likelihood("gaussian", "Independent Gaussian noise with the given variance: chi2.", _gaussian),
+        Likelihood("poisson", "Counts (gain x data) with Poisson noise: the Cash statistic.", _poisson),
+        Likelihood(
+            "student-t",
+            f"Heavy tails (Student-t, {STUDENT_T_DOF:g} degrees of freedom) of the given scale: robust to outliers.",
+            _student_t,
+        ),
+    )
+}

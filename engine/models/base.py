@@ -1,0 +1,60 @@
+"""What a component model supplies."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from engine.parameters.spec import Spec
+from engine.render.grid import Grid
+from engine.render.setting import Setting
+
+
+class Model(ABC):
+    """A kind of light source.
+
+    Attributes:
+        key: Name in files and lists.
+        title: Name for a screen.
+        summary: One sentence.
+        formula: Brightness in symbols.
+        source: Where the formula comes from.
+        specs: Declared parameters, in order.
+        amplitude: Index of the parameter in which the brightness is linear.
+        convolved: False where the PSF leaves it as it is (a sky) or is built in (a point source).
+    """
+
+    key: str
+    title: str
+    summary: str
+    formula: str
+    source: str
+    specs: tuple[Spec, ...]
+    amplitude: int
+    convolved: bool = True
+
+    @property
+    def centered(self) -> bool:
+        """True where the model has a center."""
+        return any(spec.name == "center.x" for spec in self.specs)
+
+    @abstractmethod
+    def brightness(self, grid: Grid, values: Tensor, setting: Setting) -> Tensor:
+        """Return the mean brightness over each cell, (row, column); differentiable in ``values`` (parameter,)."""
+
+    @abstractmethod
+    def gradient(self, grid: Grid, values: Sequence[float], setting: Setting) -> Tensor:
+        """Return d brightness / d parameter, (parameter, row, column), closed form.
+
+        The brightness itself is the amplitude times the row of the amplitude.
+        """
+
+    def flux(self, values: Sequence[float]) -> float:
+        """Return the total flux over the plane; inf or nan where there is none."""
+        return float("nan")
+
+    def reach(self, values: Sequence[float], level: float) -> float:
+        """Return the radius, in pixels, outside which the brightness stays below ``level``; inf if nowhere."""
+        return float("inf")

@@ -1,0 +1,86 @@
+"""A profile on a geometry."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import final
+
+import torch
+from torch import Tensor
+
+from engine.geometry.base import Geometry
+from engine.models.base import Model
+from engine.parameters.spec import CENTER
+from engine.profiles.base import Profile
+from engine.render.grid import Grid
+from engine.render.integrate import plan_samples
+from engine.render.setting import Setting
+
+
+@final
+class Galaxy(Model):
+    """Brightness = amplitude x shape(radius); parameters: center, geometry's, amplitude, profile's."""
+
+    def __init__(self, profile: Profile, geometry: Geometry) -> None:
+        self.profile = profile
+        self.geometry = geometry
+        self.key = profile.name
+        self.title = profile.title
+        self.summary = profile.summary
+        self.formula = f"{profile.formula}, {geometry.formula}"
+        self.source = profile.source
+        self.specs = (*CENTER, *geometry.specs, *profile.specs, profile.amplitude)
+        self.amplitude = len(self.specs) - 1
+        self._shape_starts = len(CENTER) + len(geometry.specs)
+
+    def _split(self, values: Sequence[float]) -> tuple[tuple[float, float], list[float], list[float]]:
+        at = self._shape_starts
+        return (values[0], values[1]), list(values[2:at]), list(values[at:-1])
+
+    def brightness(self, grid: Grid, values: Tensor, setting: Setting) -> Tensor:
+        """Return the mean brightness over each cell, (row, column); differentiable in ``values``."""
+        center, geometry, profile = self._split([float(v) for v in values.detach()])
+        with torch.no_grad():
+            samples = plan_samples(grid, center, self.profile, profile, self.geometry, geometry, setting.accuracy)
+        at = self._shape_starts
+        radius = self.geometry.radius(
+            samples.dx - (values[0] - center[0]), samples.dy - (values[1] - center[1]), *values[2:at]
+        )
+        shape = self.profile.shape(radius, *values[at:-1])
+        return values[-1] * samples.average(shape).reshape(grid.height, grid.width)
+
+    def gradient(self, grid: Grid, values: Sequence[float], setting: Setting) -> Tensor:
+        """Return d brightness / d parameter, (parameter, row, column), by the chain rule."""
+        center, geometry, profile = self._split(values)
+        samples = plan_samples(grid, center, self.profile, profile, self.geometry, geometry, setting.accuracy)
+        radius, by_geometry = self.geometry.half_square_gradient(samples.dx, samples.dy, *geometry)
+        shape, by_radius, by_profile = self.profile.shape_gradient(radius, *profile)
+        amplitude = values[-1]
+        slope = by_radius.mul_(amplitude).div_(radius)
+        rows = torch.empty((len(self.specs), samples.dx.numel()), dtype=torch.float64, device=grid.device)
+        for index, column in enumerate(by_geometry):
+            torch.mul(slope, column, out=rows[index])
+        for index, column in enumerate(by_profile, start=self._shape_starts):
+            torch.mul(column, amplitude, out=rows[index])
+        rows[-1] = shape
+        return samples.average(rows).reshape(len(self.specs), grid.height, grid.width)
+
+    def flux(self, values: Sequence[float]) -> float:
+        """Return the total flux over the plane."""
+        _, geometry, profile = self._split(values)
+        return values[-1] * self.profile.flux(*profile) * self.geometry.smallest_scale(*geometry)
+
+    def reach(self, values: Sequence[float], level: float) -> float:
+        """Return the radius outside which the brightness stays below ``level``, by bisection in log radius."""
+        _, _, profile = self._split(values)
+        amplitude = abs(values[-1])
+        low, high = -3.0, 6.0
+        if amplitude == 0:
+            return 10**low
+        for _ in range(24):
+            middle = (low + high) / 2
+            at = torch.tensor([10**middle], dtype=torch.float64)
+            above = amplitude * float(self.profile.shape_gradient(at, *profile)[0][0]) > level
+            low, high = (middle, high) if above else (low, middle)
+        return math.inf if high > 5.9 else 10**high

@@ -1,0 +1,120 @@
+"""The vector of free parameters and its map to all parameters of a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from engine.errors import ParameterError, did_you_mean
+from engine.parameters.parameter import Parameter
+
+
+class ParameterSpace:
+    """Free parameters x, all parameters theta, and the links between them.
+
+    Raises :class:`ParameterError` for links that refer to themselves.
+    """
+
+    def __init__(self, parameters: Sequence[Parameter]) -> None:
+        self.parameters = tuple(parameters)
+        self.index = {p.key: i for i, p in enumerate(self.parameters)}
+        self.free = [i for i, p in enumerate(self.parameters) if p.free]
+        self.names = [self.parameters[i].key for i in self.free]
+        chosen = [self.parameters[i] for i in self.free]
+        self.start = np.array([p.value for p in chosen], dtype=np.float64)
+        self.lower = np.array([p.lower for p in chosen], dtype=np.float64)
+        self.upper = np.array([p.upper for p in chosen], dtype=np.float64)
+        self.period = np.array([p.period or np.nan for p in chosen], dtype=np.float64)
+        self._base = np.array([p.value for p in self.parameters], dtype=np.float64)
+        self._linked = self._link_order()
+        self._selection = np.zeros((len(self.parameters), len(self.free)))
+        self._selection[self.free, np.arange(len(self.free))] = 1.0
+
+    def _link_order(self) -> list[int]:
+        """Linked parameters, each after those that it refers to."""
+        order: list[int] = []
+        state: dict[int, str] = {}
+
+        def visit(i: int) -> None:
+            link = self.parameters[i].link
+            if link is None or state.get(i) == "done":
+                return
+            if state.get(i) == "open":
+                raise ParameterError(
+                    f"The link of {self.parameters[i].key} leads back to itself. Break the circle by giving one "
+                    "of its parameters a value."
+                )
+            state[i] = "open"
+            for reference in link.references:
+                visit(self.index[reference])
+            state[i] = "done"
+            order.append(i)
+
+        for i in range(len(self.parameters)):
+            visit(i)
+        return order
+
+    def expand(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return all values theta (parameter,) and d theta / d x (parameter, free)."""
+        theta = self._base.copy()
+        theta[self.free] = x
+        if not self._linked:
+            return theta, self._selection
+        slope = self._selection.copy()
+        for i in self._linked:
+            link = self.parameters[i].link
+            assert link is not None
+            values = {key: float(theta[self.index[key]]) for key in link.references}
+            theta[i], gradient = link.evaluate(values)
+            slope[i] = sum((g * slope[self.index[key]] for key, g in gradient.items()), np.zeros(len(self.free)))
+        return theta, slope
+
+    def allowed(self, theta: np.ndarray) -> bool:
+        """True where every linked parameter lies within its bounds (free ones are kept there by the fitters)."""
+        return all(self.parameters[i].lower <= theta[i] <= self.parameters[i].upper for i in self._linked)
+
+    def vector(self, values: Mapping[str, float] | Sequence[float] | np.ndarray | None) -> np.ndarray:
+        """Return x from a mapping of some keys, a full vector, or None for the start.
+
+        Raises :class:`ParameterError` for unknown names, linked ones, and a wrong length.
+        """
+        if values is None:
+            return self.start.copy()
+        if not isinstance(values, Mapping):
+            x = np.asarray(values, dtype=np.float64)
+            if x.shape != self.start.shape:
+                raise ParameterError(
+                    f"{x.size} values were given, but there are {self.start.size} free parameters: "
+                    f"{', '.join(self.names)}."
+                )
+            return x
+        x = self.start.copy()
+        for key, value in values.items():
+            if key in self.names:
+                x[self.names.index(key)] = value
+            elif key in self.index:
+                raise ParameterError(f"{key} is fixed or linked; it cannot be given as a free value.")
+            else:
+                raise ParameterError(f"There is no parameter '{key}'. {did_you_mean(key, self.index)}")
+        return x
+
+    def wrap(self, x: np.ndarray) -> np.ndarray:
+        """Return x with angles brought into [0, period)."""
+        return np.where(np.isfinite(self.period), np.mod(x, np.nan_to_num(self.period, nan=1.0)), x)
+
+    def with_values(self, values: Mapping[str, float]) -> ParameterSpace:
+        """Return a space in which some parameters, free or fixed, have other values.
+
+        Raises :class:`ParameterError` for an unknown or linked key, or a value outside its bounds.
+        """
+        changed = list(self.parameters)
+        for key, value in values.items():
+            if key not in self.index:
+                raise ParameterError(f"There is no parameter '{key}'. {did_you_mean(key, self.index)}")
+            i = self.index[key]
+            if changed[i].link is not None:
+                raise ParameterError(f"{key} follows '{changed[i].link.text}'. Change that, or remove the link.")  # type: ignore[union-attr]
+            changed[i] = replace(changed[i], value=float(value))
+        return ParameterSpace(changed)

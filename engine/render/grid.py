@@ -1,0 +1,62 @@
+"""A rectangle of pixels in the image plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Grid:
+    """``height`` x ``width`` cells whose first center lies at (``x0``, ``y0``), ``step`` pixels apart."""
+
+    x0: float
+    y0: float
+    width: int
+    height: int
+    step: float = 1.0
+    device: str = "cpu"
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return self.width * self.height
+
+    @cached_property
+    def centers(self) -> tuple[Tensor, Tensor]:
+        """Coordinates (x, y) of the centers, each flat (cell,), row after row; float64."""
+        x = self.x0 + self.step * torch.arange(self.width, dtype=torch.float64, device=self.device)
+        y = self.y0 + self.step * torch.arange(self.height, dtype=torch.float64, device=self.device)
+        return x.repeat(self.height), y.repeat_interleave(self.width)
+
+    def padded(self, columns: int, rows: int) -> Grid:
+        """Return the grid with that many more cells on each side."""
+        return Grid(
+            self.x0 - columns * self.step,
+            self.y0 - rows * self.step,
+            self.width + 2 * columns,
+            self.height + 2 * rows,
+            self.step,
+            self.device,
+        )
+
+    def oversampled(self, factor: int) -> Grid:
+        """Return the grid with each cell divided into ``factor`` x ``factor``."""
+        if factor == 1:
+            return self
+        step = self.step / factor
+        shift = (factor - 1) / 2 * step
+        return Grid(
+            self.x0 - shift, self.y0 - shift, self.width * factor, self.height * factor, step, self.device
+        )
+
+    def box(self, x: float, y: float, half_width: float, half_height: float) -> tuple[int, int, int, int]:
+        """Return the index ranges (column, column, row, row), half-open, of cells that touch a box."""
+        left = max(0, int((x - half_width - self.x0) / self.step))
+        right = min(self.width, int((x + half_width - self.x0) / self.step) + 2)
+        bottom = max(0, int((y - half_height - self.y0) / self.step))
+        top = min(self.height, int((y + half_height - self.y0) / self.step) + 2)
+        return left, max(left, right), bottom, max(bottom, top)

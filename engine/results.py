@@ -1,0 +1,130 @@
+"""What a fit returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+
+class Status(Enum):
+    """How a fit ended; the value is the sentence that a person reads."""
+
+    CONVERGED = "Converged: the remaining distance to the minimum is far below the uncertainties."
+    AT_BOUND = "Converged onto a bound: a parameter at its limit is not measured. Widen the bound, or fix it."
+    DEGENERATE = "Degenerate: some combination of parameters hardly changes the model. Fix or link one of them."
+    STALLED = "Stalled: no step lowers chi2, though this is not a minimum. Check the mask, the noise and the start."
+    OUT_OF_STEPS = "Out of steps before converging. Raise max_steps, or start closer."
+    NOT_FINITE = "The model or chi2 became infinite or not a number. Tighten the bounds, or start elsewhere."
+    CANCELLED = "Stopped on request; the best values so far are kept."
+
+    @property
+    def word(self) -> str:
+        """Short name for files and tables."""
+        return self.name.lower().replace("_", " ")
+
+    @property
+    def converged(self) -> bool:
+        """True only for a minimum inside the bounds with every parameter measured."""
+        return self is Status.CONVERGED
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a fit, as it happens.
+
+    Attributes:
+        number: 0 is the start.
+        chi2: At ``values``.
+        chi2_dof: chi2 over degrees of freedom.
+        values: Best free parameters so far, physical units.
+        seconds: Since the start.
+        evaluations: Model evaluations so far, those inside Jacobians not counted.
+        jacobians: Jacobian evaluations so far (each includes the model).
+        info: The method's own figures.
+    """
+
+    number: int
+    chi2: float
+    chi2_dof: float
+    values: np.ndarray
+    seconds: float
+    evaluations: int
+    jacobians: int
+    info: dict[str, float | str | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The outcome of a fit.
+
+    Attributes:
+        status: How it ended; ``status.value`` is a sentence.
+        message: The sentence with the particulars: which parameters, which combination.
+        converged: Whether the numbers can be used as they are.
+        chi2: Sum of weight * residual**2 at the best values.
+        dof: Used pixels minus free parameters.
+        chi2_dof: Their ratio.
+        names: Free parameters, in the order of all vectors here.
+        values: Best values, (parameter,), physical units; angles within [0, period).
+        uncertainties: One sigma, (parameter,); nan for parameters at a bound.
+        covariance: (parameter, parameter), physical units; nan at a bound.
+        robust_uncertainties: Sandwich estimate, valid where the weights are wrong; None where not computed.
+        at_bounds: Names of parameters at a bound.
+        all_values: Every parameter, fixed and linked ones included.
+        seconds: Wall time.
+        evaluations: Model evaluations, those inside Jacobians not counted.
+        jacobians: Jacobian evaluations.
+        history: Columns of equal length: step, seconds, evaluations, jacobians, chi2_dof, the method's own.
+        fitter: Name.
+        options: Its options, all of them.
+        seed: Of its random numbers, or None.
+        draws: Of samplers, (chain, draw, parameter); None for optimizers.
+        notes: Further sentences a reader should see.
+    """
+
+    status: Status
+    message: str
+    chi2: float
+    dof: int
+    names: list[str]
+    values: np.ndarray
+    uncertainties: np.ndarray
+    covariance: np.ndarray
+    at_bounds: list[str]
+    all_values: dict[str, float]
+    seconds: float
+    evaluations: int
+    jacobians: int
+    history: dict[str, list[float | str | bool | None]]
+    fitter: str
+    options: dict[str, object]
+    seed: int | None = None
+    robust_uncertainties: np.ndarray | None = None
+    draws: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def converged(self) -> bool:
+        """Whether the numbers can be used as they are."""
+        return self.status.converged
+
+    @property
+    def chi2_dof(self) -> float:
+        """chi2 over degrees of freedom."""
+        return self.chi2 / self.dof if self.dof > 0 else float("nan")
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """Correlation matrix, (parameter, parameter)."""
+        sigma = np.sqrt(np.diag(self.covariance))
+        return np.asarray(self.covariance / np.outer(sigma, sigma))
+
+    def __str__(self) -> str:
+        lines = [f"{self.fitter}: {self.message}", f"chi2/dof {self.chi2_dof:.4f} in {self.seconds:.2f} s"]
+        width = max((len(name) for name in self.names), default=0)
+        for name, value, sigma in zip(self.names, self.values, self.uncertainties, strict=True):
+            note = "  at its bound" if name in self.at_bounds else ""
+            lines.append(f"  {name:<{width}}  {value:>12.6g} +- {sigma:.2g}{note}")
+        return "\n".join(lines)
