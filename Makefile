@@ -4,7 +4,7 @@
 #   make test [ARGS=...]     every test (ARGS go to pytest: ARGS="tests/engine -k lm")
 #   make setup               only the environment: .venv, with .venv/bin/residua
 #   make check               ruff and mypy
-#   make bench [ARGS=...]    the same fits by other codes, in environments of their own (see benchmarks/)
+#   make bench [ARGS=...]    the same fits by other codes, timed side by side (ARGS="--cases all", see --help)
 #   make format              let ruff lay out and mend what it can
 #   make clean               remove caches and build products; 'make distclean' also .venv and .bench
 #   make constraints         write constraints.txt from what is in .venv now
@@ -77,7 +77,12 @@ check: $(READY_TEST)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# imfit's engine is compiled when its environment is made.
 bench: $(READY)
+	@command -v g++ >/dev/null || { $(call apt,g++,Compiling imfit for the benchmark); }
+	@$(BIN)/python -c 'import os, sysconfig, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || { \
+		package=$$($(BIN)/python -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])'); \
+		$(call apt,$$package,Compiling imfit for the benchmark); }
 	$(BIN)/python -m benchmarks.peers $(ARGS)
 
 format: $(READY_TEST)

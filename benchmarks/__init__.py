@@ -1,0 +1,1 @@
+"""Benchmarks: one script a question, each with --help. Nothing here is part of the installed package."""

@@ -1,0 +1,38 @@
+"""Times Residua's own fitters on the same problem. Run by benchmarks/peers.py, under Residua's Python."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import measure
+import torch
+
+import engine
+
+# The options that make the case the same work as the peers'; everything else is Residua's default.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "lm": {},
+    "iterative": {},
+    "iterative-parameters": {"chunks": 11},
+    "gradient": {"max_steps": 1000},
+}
+
+
+def make(problem: measure.Problem, threads: int) -> measure.Setup:
+    torch.set_num_threads(threads)
+
+    def setup(case: str, short: bool) -> Callable[[], dict[str, Any]]:
+        options = {**OPTIONS[case], **({"max_steps": 2} if short else {})}
+        loaded = engine.load(problem.description)
+
+        def fit() -> dict[str, Any]:
+            result = engine.fit(loaded, case, **options)
+            return {"chi2_dof": result.chi2_dof, "message": result.message}
+
+        return fit
+
+    return setup
+
+
+if __name__ == "__main__":
+    measure.run("Residua", version("residua"), make)
