@@ -12,6 +12,8 @@ from engine.images.text import counted
 
 _SAMPLE = 2_000_000
 _BOX = 5
+#: Pixels beyond which looking for sources takes too long for a glance.
+_LARGE = 20_000_000
 
 
 def value_notices(data: NDArray[np.float64], bad: NDArray[np.bool_], what: str) -> list[str]:
@@ -31,8 +33,7 @@ def value_notices(data: NDArray[np.float64], bad: NDArray[np.bool_], what: str) 
     if orders.size > 100 and np.ptp(np.percentile(orders, [5, 95])) > 20:
         notices.append(
             f"Values of {what} span tens of orders of magnitude; they may be damaged, or written in the "
-            "wrong byte "
-            "order."
+            "wrong byte order."
         )
         return notices
     low, middle, high = np.percentile(used[:: max(1, used.size // _SAMPLE)], [1, 50, 99])
@@ -41,8 +42,7 @@ def value_notices(data: NDArray[np.float64], bad: NDArray[np.bool_], what: str) 
     if n_extreme:
         notices.append(
             f"{counted(n_extreme, 'pixel')} of {what} lie more than a million times the image's spread from "
-            "its "
-            "median; mask them if they are saturated or damaged."
+            "its median; mask them if they are saturated or damaged."
         )
     return notices
 
@@ -58,22 +58,25 @@ def source_notices(
         masked: pixels that the mask ignores.
         what: the image's name for sentences.
     """
+    if data.size > _LARGE:
+        return []
     noise = measured_noise(data, bad)
     used = ~(bad | masked)
     if noise == 0 or np.count_nonzero(used) < 4 * _BOX**2:
         return []
-    middle = float(np.median(data[used]))
-    light = np.where(bad, 0.0, data - middle)
-    seen = _box_sum(np.where(masked, 0.0, light))
+    light = np.where(bad, 0.0, data - np.median(data[used]))
     # A box of 5 x 5 pixels averages noise; the largest of many boxes grows with their number.
     threshold = (math.sqrt(2 * math.log(data.size)) + 1.5) * noise * _BOX
-    hidden = float(_box_sum(np.where(masked, light, 0.0)).max())
-    peak = float(seen.max())
+    seen = _box_sum(np.where(masked, 0.0, light))
+    peak, dip = float(seen.max()), -float(seen.min())
+    hidden = float(_box_sum(np.where(masked, light, 0.0)).max()) if masked.any() else 0.0
     if hidden > max(threshold, 3 * peak):
         return [
             f"The brightest source of {what} lies under the mask. If it is the one to fit, take it out of "
             "the mask."
         ]
+    if dip > max(threshold, 3 * peak):
+        return [f"What stands out most in {what} is a dip below its median. Is the sign of the image right?"]
     if peak < threshold:
         return [f"No source stands out of the noise of {what}; fitted values may mean little."]
     return []

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ImageError
+from engine.images.image import MIN_SIDE
 from engine.images.structure import BLOCK, CARD, Hdu, Header, HeaderError, kept_axes, scan, tile_problem
 from engine.images.text import clean, counted, listed, size_text
 
@@ -181,8 +182,7 @@ class FitsFile:
         if hdu.header.unprintable:
             notices.append(
                 f"The header of {self.label} holds {counted(hdu.header.unprintable, 'byte')} outside "
-                "printable "
-                "ASCII; they are shown as '?'."
+                "printable ASCII; they are shown as '?'."
             )
         n_images = sum(other.kind == "image" for other in self.hdus)
         return Plane(data, hdu.header, hdu.index, n_images, len(hdu.shape), axes, (*self.notices, *notices))
@@ -352,8 +352,8 @@ def _inflate(
                 if size > ceiling:
                     raise ImageError(
                         f"{label} is too large: unpacked, its size passes the limit of {ceiling >> 20} MiB "
-                        "for a "
-                        f"{packing} file of {packed_size >> 10} kiB. Unpack it yourself and give a cut-out."
+                        f"for a {packing} file of {packed_size >> 10} kiB. Unpack it yourself and give a "
+                        "cut-out."
                     )
                 unpacked.write(chunk)
     except (EOFError, OSError, zlib.error) as error:
@@ -401,7 +401,8 @@ def _default_index(file: FitsFile, role: str) -> int | None:
         # A science extension by name, then one that is not by its name something else.
         science = [hdu for hdu in named if hdu.name.upper() == "SCI"]
         plain = [hdu for hdu in images if _role_guess(hdu) in ("image", "")]
-        images = science or plain or images
+        fitting = [hdu for hdu in plain if len(hdu.plane_shape) == 2 and min(hdu.plane_shape) >= MIN_SIDE]
+        images = science or fitting or plain or images
     else:
         images = named or images
     return images[0].index if images else None
@@ -427,8 +428,8 @@ def _other_images(file: FitsFile, chosen: int) -> str:
 def _no_image(file: FitsFile) -> str:
     if any(_is_psfex(hdu) for hdu in file.hdus):
         return (
-            f"{file.label} is a PSFEx model: a table, not an image. PSFEx models are not supported; "
-            "write the PSF at the galaxy's position as an image and give that."
+            f"{file.label} is a PSFEx model: a table, not an image. PSFEx models are not supported; write "
+            "the PSF at the galaxy's position as an image and give that."
         )
     if any(hdu.kind == "groups" for hdu in file.hdus):
         return f"{file.label} holds random groups (uv data), which are not supported. Give an image."
@@ -478,14 +479,12 @@ def _check_readable(file: FitsFile, hdu: Hdu) -> None:
     if not hdu.complete:
         raise ImageError(
             f"{where} is truncated: its header promises {hdu.data_size} bytes of data, but the size of the "
-            "file "
-            f"leaves {max(0, file.size - hdu.data_start)}. Get a complete copy of the file."
+            f"file leaves {max(0, file.size - hdu.data_start)}. Get a complete copy of the file."
         )
     if len(shape) != 2:
         raise ImageError(
             f"{where} has {counted(len(shape), 'dimension')} ({size_text(shape)}), but a 2-D image is "
-            "needed. "
-            "Save one plane of a cube as its own image."
+            "needed. Save one plane of a cube as its own image."
         )
     if hdu.data_size > file.limits.max_unpacked_bytes:
         raise ImageError(f"{where} is too large: {hdu.data_size} bytes pass the limit. Give a cut-out.")
@@ -514,8 +513,7 @@ def _decode(file: FitsFile, hdu: Hdu) -> NDArray[np.float64]:
         # Decoders fail with many exception types; what they mean here is always the same.
         raise ImageError(
             f"The pixels of {file.label} cannot be decoded ({type(error).__name__}): the file is corrupt or "
-            "uses "
-            "a compression that is not supported. Get a fresh copy, or save it uncompressed."
+            "uses a compression that is not supported. Get a fresh copy, or save it uncompressed."
         ) from error
     if data.shape != hdu.shape:
         raise ImageError(f"{file.label} is corrupt: its pixels do not fill the shape {hdu.shape}.")

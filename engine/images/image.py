@@ -38,8 +38,9 @@ class Image:
             while pixel coordinates of parameters always count in the full image.
         noise_estimated: whether the weight is one constant measured from the image itself.
         notices: sentences about what was masked, guessed or looks doubtful.
-        hashes, sources: per role ("data", "sigma", "mask", "psf", ...) the SHA-256 of the file and where it
-            came from.
+        hashes: SHA-256 of the file, per role ("data", "sigma", "mask", "psf", ...).
+        sources: path of the file with [extension] where it has several images, "array", or a number, per
+            role.
 
     Raises:
         ImageError: if arrays do not fit together.
@@ -64,8 +65,7 @@ class Image:
         if self.data.ndim != 2 or min(self.data.shape) < MIN_SIDE:
             raise ImageError(
                 f"{self.name} has the shape {self.data.shape}, but a 2-D image of at least {MIN_SIDE} x "
-                f"{MIN_SIDE} "
-                "pixels is needed."
+                f"{MIN_SIDE} pixels is needed."
             )
         for role, array, kind in (
             ("data", self.data, np.float64),

@@ -16,8 +16,7 @@ def check_shape(what: str, shape: tuple[int, ...], image_shape: tuple[int, int])
     turned = " It looks transposed." if shape == image_shape[::-1] else ""
     raise ImageError(
         f"The shape of {what} does not match: it has {size_text(shape)}, the image has "
-        f"{size_text(image_shape)}."
-        f"{turned} Both must cover the same pixels."
+        f"{size_text(image_shape)}.{turned} Both must cover the same pixels."
     )
 
 
@@ -53,7 +52,6 @@ def mask_of(
         shown = listed([f"{flag:g}" for flag in flags])
         notices.append(
             f"{what} holds several values, as a bit mask or a segmentation map does ({shown}); every pixel "
-            "that is "
-            "not 0 is ignored. To keep some flags, give a mask that has only the others."
+            "that is not 0 is ignored. To keep some flags, give a mask that has only the others."
         )
     return ignored, notices

@@ -32,8 +32,8 @@ def measured_noise(data: NDArray[np.float64], bad: NDArray[np.bool_]) -> float:
     """Return the standard deviation of one pixel's noise, in the unit of `data`.
 
     Neighbors are combined so that a plane through them cancels; what is smooth over two pixels (sky and most
-    of a galaxy) therefore does not count. The median of the absolute combinations starts a clipping at 3 sigma.
-    Noise that is correlated between neighbors is underestimated. Returns 0 for a constant image.
+    of a galaxy) therefore does not count. The median of the absolute combinations starts a clipping at
+    3 sigma. Noise that is correlated between neighbors is underestimated. Returns 0 for a constant image.
     """
     # A few million combinations are plenty, so large images are sampled row by row.
     step = max(1, data.size // _SAMPLE)
@@ -74,16 +74,14 @@ def weights_from_map(
     if excluded.all():
         raise ImageError(
             f"No pixel of {what} is positive and finite: a {role} of zero, a negative one or NaN is an "
-            "error. "
-            f"Give a {role} map with positive values, or leave it out to have the noise measured."
+            f"error. Give a {role} map with positive values, or leave it out to have the noise measured."
         )
     notices = []
     n_excluded = int(np.count_nonzero(excluded & ~bad))
     if n_excluded:
         notices.append(
             f"{counted(n_excluded, 'pixel')} of {what} {'is' if n_excluded == 1 else 'are'} zero, negative "
-            "or not "
-            "finite and ignored."
+            "or not finite and ignored."
         )
     notices += _doubts(weight, excluded | bad, what, data)
     return Noise(weight, excluded, False, notices)
@@ -95,7 +93,8 @@ def weights_from_gain(
     """Return weights from variance = max(data, 0) / gain + (read_noise / gain)**2.
 
     Args:
-        data, bad: the image in ADU, sky included, and which of its pixels are unusable.
+        data: the image in ADU, sky included.
+        bad: which of its pixels are unusable.
         gain: electrons per ADU.
         read_noise: electrons per pixel.
 
@@ -111,8 +110,7 @@ def weights_from_gain(
     if (noise.excluded & ~bad).any():
         noise.notices.append(
             "Without read noise a pixel at or below zero has no variance, and ignoring such pixels biases a "
-            "fit: "
-            "give read_noise, or an image from which the sky was not subtracted."
+            "fit: give read_noise, or an image from which the sky was not subtracted."
         )
     return noise
 
@@ -142,8 +140,7 @@ def estimated_weights(data: NDArray[np.float64], bad: NDArray[np.bool_], what: s
         return Noise(np.ones(data.shape), none, True, [notice])
     notice = (
         f"No noise was given, so a sigma of {sigma:.4g}, measured from {what}, is used for every pixel. "
-        "Uncertainties "
-        "and chi2 depend on it: give sigma, variance, weight or gain if you can."
+        "Uncertainties and chi2 depend on it: give sigma, variance, weight or gain if you can."
     )
     return Noise(np.full(data.shape, weight), none, True, [notice])
 
@@ -161,6 +158,5 @@ def _doubts(
     factor = max(ratio, 1 / ratio)
     return [
         f"The noise in {what} is about {factor:.2g} times {word} than the scatter between neighboring "
-        "pixels. "
-        "Check its unit, and whether it is sigma, variance or weight."
+        "pixels. Check its unit, and whether it is sigma, variance or weight."
     ]

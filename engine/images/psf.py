@@ -30,8 +30,8 @@ def psf_of(
     if n_undefined:
         raise ImageError(
             f"{counted(n_undefined, 'pixel')} of {what} {'is' if n_undefined == 1 else 'are'} NaN or "
-            "infinite. A PSF "
-            "must be finite everywhere: convolution would spread them over the image. Fill them first."
+            "infinite. A PSF must be finite everywhere: convolution would spread them over the image. Fill "
+            "them first."
         )
     # Dividing by the largest value first keeps sums of very large or small numbers in range.
     peak = float(np.abs(values).max())
@@ -42,24 +42,21 @@ def psf_of(
     if total <= 1e-6 * float(np.abs(scaled).sum()):
         raise ImageError(
             f"The sum of {what} is zero or negative ({total * peak:.4g}), so it is no PSF. Check the "
-            "background that "
-            "was subtracted from it."
+            "background that was subtracted from it."
         )
     psf, notices = _cropped(scaled / total, what, image_shape, oversampling)
     negative = psf < 0
     if negative.any():
         notices.append(
             f"{counted(int(negative.sum()), 'pixel')} of {what} are negative "
-            f"({100 * -psf[negative].sum():.2g} % of "
-            "the sum); they are kept."
+            f"({100 * -psf[negative].sum():.2g} % of the sum); they are kept."
         )
     notices += _centering(psf, what)
     pedestal = _pedestal(psf)
     if pedestal > _PEDESTAL:
         notices.append(
-            f"About {100 * pedestal:.0f} % of the sum of {what} lies in a pedestal as high as its border. If "
-            "that is "
-            "background, subtract it: it makes the model too faint and too flat."
+            f"About {100 * pedestal:.0f} % of the sum of {what} lies in a pedestal as high as its border. "
+            "If that is background, subtract it: it makes the model too faint and too flat."
         )
     return psf, notices
 
@@ -102,9 +99,8 @@ def _centering(psf: NDArray[np.float64], what: str) -> list[str]:
     origin_y, origin_x = psf.shape[0] // 2, psf.shape[1] // 2
     if psf.shape[0] % 2 == 0 or psf.shape[1] % 2 == 0:
         notices.append(
-            f"{what} has an even number of pixels on a side ({size_text(psf.shape)}); its origin is taken at "
-            "pixel "
-            f"x={origin_x}, y={origin_y} (0-based), n // 2."
+            f"{what} has an even number of pixels on a side ({size_text(psf.shape)}); its origin is taken "
+            f"at pixel x={origin_x}, y={origin_y} (0-based), n // 2."
         )
     # The median of the border is subtracted so that a pedestal does not pull the centroid.
     light = np.maximum(psf - _border_level(psf), 0)
@@ -115,12 +111,11 @@ def _centering(psf: NDArray[np.float64], what: str) -> list[str]:
     x, y = float((light * columns).sum() / total), float((light * rows).sum() / total)
     offset = max(abs(x - origin_x), abs(y - origin_y))
     if offset > 0.2:
-        # Half a pixel is what a PSF centered between pixels has in an even array: mild, but it moves positions.
+        # A PSF centered between the pixels of an even array is off by half a pixel: mild, but positions move.
         strength = "" if offset < 0.51 else " Re-center it if that is not meant."
         notices.append(
             f"The light of {what} centers at x={x:.2f}, y={y:.2f}, but its origin is x={origin_x}, "
-            f"y={origin_y}; "
-            f"fitted positions shift by the difference.{strength}"
+            f"y={origin_y}; fitted positions shift by the difference.{strength}"
         )
     return notices
 

@@ -50,7 +50,7 @@ class _Reader:
         """Return the name for people of what is read as `role`."""
         if role in self.labels:
             return clean(self.labels[role]) or role
-        return clean(Path(source).name) or role if isinstance(source, (str, Path)) else f"the {role} array"
+        return clean(Path(source).name) or role if isinstance(source, (str, Path)) else f"The {role} array"
 
     def values(self, role: str, source: Source) -> tuple[NDArray[np.float64], str, Plane | None]:
         """Return the array of a role, its name for sentences, and what else its file said."""
@@ -68,7 +68,7 @@ class _Reader:
             shown = self.label(role, path)
             file = self.stack.enter_context(open_fits(path, label=shown, limits=self.limits))
             self.files[path] = file
-        plane = file.read(role, spec)
+        plane = file.read("image" if role == "data" else role, spec)
         self.notices += [notice for notice in plane.notices if notice not in self.notices]
         self.hashes[role] = file.sha256()
         chosen = f"[{plane.index}]" if plane.n_images > 1 else ""
@@ -81,8 +81,8 @@ class _Reader:
             raise ImageError(f"{label} has the type {array.dtype}, but must hold real numbers.")
         if array.ndim != 2:
             raise ImageError(
-                f"{label} has {counted(array.ndim, 'dimension')} ({size_text(array.shape)}), but a 2-D array "
-                "is needed."
+                f"{label} has {counted(array.ndim, 'dimension')} ({size_text(array.shape)}), but a 2-D "
+                "array is needed."
             )
         if array.size > self.limits.max_pixels:
             raise ImageError(
@@ -126,19 +126,22 @@ def read_image(
     Args:
         data: the image. NaN and infinite pixels are masked.
         name: its name in the fit description.
-        sigma, variance, weight: the noise per pixel in the image's units: a map of the image's shape or one
-            number. At most one of these and `gain` may be given. Pixels where it is not positive and finite
-            are masked.
-        gain, read_noise: electrons per ADU and electrons: variance = max(data, 0) / gain + (read_noise /
-            gain)**2.
-        mask: non-zero or NaN means that the pixel is ignored; with `invert_mask`, zero does.
+        sigma: standard deviation of each pixel in the image's units, a map of the image's shape or one
+            number. At most one of sigma, variance, weight and gain may be given. Pixels where it is not
+            positive and finite are masked.
+        variance: square of sigma, likewise.
+        weight: 1 / variance, likewise.
+        gain: electrons per ADU, with variance = max(data, 0) / gain + (read_noise / gain)**2.
+        read_noise: electrons per pixel, used with gain only.
+        mask: non-zero or NaN means that the pixel is ignored.
         psf: divided by its sum; its origin is pixel n // 2 of each axis.
         psf_oversampling: PSF pixels per image pixel, a positive integer.
         zero_point: magnitude of one unit of flux.
         window: [x0, x1, y0, y1], half-open, 0-based: only this part is used. Parameters keep counting in the
             full image.
         base: folder that relative paths start from.
-        labels: names to show instead of file names, per role ("image", "sigma", "mask", "psf", ...).
+        invert_mask: true if non-zero means good in the mask.
+        labels: names to show instead of file names, per role ("data", "sigma", "mask", "psf", ...).
         limits: what a file may cost.
 
     Raises:
@@ -149,7 +152,7 @@ def read_image(
     with ExitStack() as stack:
         folder = None if base is None else Path(base)
         reader = _Reader(stack, folder, labels or {}, limits or Limits())
-        values, what, plane = reader.values("image", data)
+        values, what, plane = reader.values("data", data)
         notices = reader.notices
         _check_size(values, what)
         values, undefined = _finite(values, what, notices)
@@ -177,7 +180,7 @@ def read_image(
     unit = ""
     if plane is not None:
         unit = plane.header.text("BUNIT", 32)
-        wcs, more = celestial_wcs(plane.header, plane.axes, plane.n_axes, what)
+        wcs, more = celestial_wcs(plane.header, plane.axes, plane.n_axes, shape, what)
         notices += more
     ignored = bad | masked
     full = (slice(None), slice(None))
@@ -191,9 +194,8 @@ def read_image(
     if n_used < MIN_USED:
         raise ImageError(
             f"Too few pixels of {what} can be used: {n_used} of {ignored.size} are neither masked nor "
-            "without a valid "
-            f"value, and a model has {MIN_USED - 1} parameters or more. Check the mask, the noise and the "
-            "window."
+            f"without a valid value, and a model has {MIN_USED - 1} parameters or more. Check the mask, the "
+            "noise and the window."
         )
     return Image(
         name=name,
@@ -236,8 +238,7 @@ def _check_options(
     if not _is_integer(psf_oversampling) or not 1 <= psf_oversampling <= MAX_OVERSAMPLING:
         raise ImageError(
             f"psf_oversampling is {clean(repr(psf_oversampling))}, but must be an integer in "
-            f"1..{MAX_OVERSAMPLING}: "
-            "PSF pixels per image pixel."
+            f"1..{MAX_OVERSAMPLING}: PSF pixels per image pixel."
         )
 
 
@@ -252,18 +253,16 @@ def _is_integer(value: object) -> bool:
 def _check_size(values: NDArray[np.float64], what: str) -> None:
     if min(values.shape) < MIN_SIDE:
         raise ImageError(
-            f"{what} is too small: {size_text(values.shape)}, but a size of at least {MIN_SIDE} x {MIN_SIDE} "
-            "pixels is "
-            "needed."
+            f"{what} is too small: {size_text(values.shape)}, but a size of at least {MIN_SIDE} x "
+            f"{MIN_SIDE} pixels is needed."
         )
 
 
 def _finite(
     values: NDArray[np.float64], what: str, notices: list[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    finite = np.isfinite(values)
-    # Weighted squares of larger numbers overflow.
-    usable = finite & (np.abs(np.where(finite, values, 0.0)) < 1e100)
+    # Weighted squares of larger numbers overflow; NaN compares as false.
+    usable = np.abs(values) < 1e100
     undefined = ~usable
     n_undefined = int(np.count_nonzero(undefined))
     if n_undefined == values.size:
@@ -273,8 +272,7 @@ def _finite(
     if n_undefined:
         notices.append(
             f"{counted(n_undefined, 'pixel')} of {what} {'is' if n_undefined == 1 else 'are'} NaN, infinite "
-            "or beyond "
-            "1e100 and masked."
+            "or beyond 1e100 and masked."
         )
     if values.size < 64:
         notices.append(
@@ -314,8 +312,7 @@ def _gain_hint(plane: Plane, what: str) -> list[str]:
     return [
         *doubts,
         f"The header of {what} says GAIN={header['GAIN']:g}{read_noise}: set gain and read_noise if the "
-        "image is in "
-        "ADU with its sky.",
+        "image is in ADU with its sky.",
     ]
 
 
@@ -326,8 +323,7 @@ def _window(window: Sequence[int], shape: tuple[int, int], what: str) -> tuple[i
     ny, nx = shape
     if min(x0, y0) < 0 or not (x0 + MIN_SIDE <= x1 <= nx and y0 + MIN_SIDE <= y1 <= ny):
         raise ImageError(
-            f"window is [{x0}, {x1}, {y0}, {y1}], but [x0, x1, y0, y1] must lie within [0, {nx}, 0, {ny}] of "
-            f"{what} and "
-            f"be at least {MIN_SIDE} pixels wide and high."
+            f"window is [{x0}, {x1}, {y0}, {y1}], but [x0, x1, y0, y1] must lie within [0, {nx}, 0, {ny}] "
+            f"of {what} and be at least {MIN_SIDE} pixels wide and high."
         )
     return x0, x1, y0, y1

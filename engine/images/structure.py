@@ -159,8 +159,8 @@ def scan(
         except HeaderError as error:
             if not hdus:
                 raise ImageError(
-                    f"{label} is not a usable FITS file: its header is corrupt or truncated ({error}). "
-                    "Get a fresh copy of the file."
+                    f"{label} is not a usable FITS file: its header is corrupt or truncated ({error}). Get "
+                    "a fresh copy of the file."
                 ) from None
             notices.append(
                 f"Extension {len(hdus)} of {label} cannot be read ({error}); it and what follows is ignored."

@@ -30,7 +30,7 @@ _FRAMES = {"GLON": "Galactic", "ELON": "Ecliptic", "HLON": "Helioecliptic", "SLO
 
 
 class SkyPosition(NamedTuple):
-    """A position on the sky: degrees, the frame's name, and a text such as "RA 10:01:02.30 Dec +02:11:57.0"."""
+    """A position in degrees, the frame's name, and a text such as "RA 10:01:02.30 Dec +02:11:57.0"."""
 
     longitude: float
     latitude: float
@@ -39,20 +39,22 @@ class SkyPosition(NamedTuple):
 
 
 class Orientation(NamedTuple):
-    """Where North is, degrees counter-clockwise from +y, and whether East is to its left (as seen on the sky)."""
+    """Where North is, degrees counter-clockwise from +y, and whether East is to its left."""
 
     north_angle: float
     east_is_left: bool
 
 
 def celestial_wcs(
-    header: Header, axes: tuple[int, ...], n_axes: int, what: str
+    header: Header, axes: tuple[int, ...], n_axes: int, shape: tuple[int, int], what: str
 ) -> tuple[WCS | None, list[str]]:
     """Return the celestial WCS of a 2-D image and notices; never raises because of the header.
 
     Args:
         header: of the image.
-        axes: which numpy axes of the file's array the image has, of `n_axes`.
+        axes: which numpy axes of the file's array the image has.
+        n_axes: how many axes the file's array has.
+        shape: (rows, columns) of the image.
         what: the image's name for sentences.
     """
     if not any(key.startswith("CTYPE") for key in header.values):
@@ -74,7 +76,7 @@ def celestial_wcs(
             return None, [f"The WCS of {what} has no two sky axes, so there are only pixel coordinates."]
         if not with_distortion:
             notices.append(f"The distortion in the WCS of {what} cannot be used; its linear part is.")
-        return wcs, notices + _wcs_doubts(wcs, header, axes, what)
+        return wcs, notices + _wcs_doubts(wcs, header, shape, what)
     return None, [
         f"The WCS of {what} cannot be used (projection or keywords), so there are only pixel coordinates."
     ]
@@ -123,8 +125,10 @@ def angle_east_of_north(
     """Return a position angle on the sky, degrees East of North in [0, 180), or None.
 
     Args:
-        image: whose WCS is used at (x, y) (0-based, full image), by default in its middle.
+        image: whose WCS is used.
         position_angle: degrees counter-clockwise from +y.
+        x: column (0-based, full image) where it is measured, by default the middle.
+        y: row, likewise.
     """
     matrix = local_matrix(image, x, y)
     if matrix is None:
@@ -178,7 +182,7 @@ def _vector(wcs: WCS, x: float, y: float) -> NDArray[np.float64]:
 
 
 def _world(wcs: WCS, x: float, y: float) -> tuple[float, float]:
-    """Return (longitude in [0, 360), latitude) in degrees of a 0-based pixel of the array; nan off the sky."""
+    """Return (longitude in [0, 360), latitude) in degrees of a 0-based array pixel; nan off the sky."""
     try:
         world = wcs.all_pix2world([[x, y]], 0)[0]
     except Exception:
@@ -219,25 +223,21 @@ def _build(header: Header, fits_axes: list[int], with_distortion: bool) -> WCS |
         return wcs
 
 
-def _wcs_doubts(wcs: WCS, header: Header, axes: tuple[int, ...], what: str) -> list[str]:
+def _wcs_doubts(wcs: WCS, header: Header, shape: tuple[int, int], what: str) -> list[str]:
     notices = []
     has_scale = any(re.fullmatch(r"(CD|PC)\d_\d|CDELT\d", key) for key in header.values)
     if not has_scale or not any(key.startswith("CRVAL") for key in header.values):
         notices.append(
             f"The WCS of {what} names sky axes but lacks CRVAL, CDELT or CD; sky positions and pixel scale "
-            "are not to "
-            "be trusted."
+            "are not to be trusted."
         )
-    naxis = header.values.keys() & {"NAXIS1", "ZNAXIS1"}
-    middle = [(header.integer(key, 1) - 1) / 2 for key in sorted(naxis)[-1:]]
-    matrix = _matrix_at(wcs, *(middle * 2)) if middle else None
+    matrix = _matrix_at(wcs, (shape[1] - 1) / 2, (shape[0] - 1) / 2)
     if matrix is not None:
         sides = np.hypot(matrix[0], matrix[1])
         if max(sides) > 1.01 * min(sides):
             notices.append(
                 f"Pixels of {what} are not square on the sky ({sides[0]:.4g} x {sides[1]:.4g} arcsec): axis "
-                "ratio and "
-                "position angle hold in pixels and differ on the sky."
+                "ratio and position angle hold in pixels and differ on the sky."
             )
     return notices
 
