@@ -83,7 +83,7 @@ class Settings:
     allowed_hosts: str = setting(
         "",
         "Further host names, separated by commas, under which browsers may open this server "
-        "(behind a proxy or in a container).",
+        "(behind a proxy or in a container), each with its port if that is not the usual one.",
         environment=("RESIDUA_ALLOWED_HOSTS",),
     )
     cancel_grace: float = setting(
@@ -127,9 +127,20 @@ class Settings:
     @property
     def host_names(self) -> tuple[str, ...]:
         """Host names a browser may use for this server, lower case, without ports."""
-        extra = [name.strip().lower() for name in self.allowed_hosts.split(",") if name.strip()]
         own = [] if self.host in ("0.0.0.0", "::") else [self.host.lower()]
+        extra = [name if name.startswith("[") else name.partition(":")[0] for name in self._extra_hosts]
         return tuple(dict.fromkeys([*HOST_NAMES_OF_THIS_MACHINE, *own, *extra]))
+
+    def origins(self, port: int) -> list[str]:
+        """`name:port` of the pages that may open a websocket here, when the server listens on this port."""
+        # A name of one's own without a port is that of a proxy, on the web's usual ports.
+        extra = [f"{name}{suffix}" for name in self._extra_hosts for suffix in _ports(name, port)]
+        own = [name for name in self.host_names[: len(HOST_NAMES_OF_THIS_MACHINE) + 1] if ":" not in name]
+        return list(dict.fromkeys([*(f"{name}:{port}" for name in own), *extra]))
+
+    @property
+    def _extra_hosts(self) -> list[str]:
+        return [name.strip().lower() for name in self.allowed_hosts.split(",") if name.strip()]
 
 
 def declared() -> tuple[Field[Any], ...]:
@@ -147,6 +158,10 @@ def from_environment(environment: Mapping[str, str] | None = None) -> dict[str, 
                 found[one.name] = _convert(one, environment[variable], variable)
                 break
     return found
+
+
+def _ports(name: str, port: int) -> tuple[str, ...]:
+    return ("",) if ":" in name else (f":{port}", ":80", ":443")
 
 
 def _convert(one: Field[Any], text: str, variable: str) -> Any:

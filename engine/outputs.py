@@ -50,21 +50,15 @@ def write_run(
 ) -> Path:
     """Write a run's folder (made when missing) and return its path.
 
-    Parameters
-    ----------
-    folder
-        Where the four files go; older ones of the same names are replaced.
-    problem, result
-        What was fitted and what came of it.
-    source_names
-        What to call the input files in the outputs, from path to name, where their paths mean nothing to the
-        reader (as on a server).
+    Args:
+        folder: Where the four files go; older ones of the same names are replaced.
+        problem: What was fitted.
+        result: What came of it.
+        source_names: What to call the input files in the outputs, from path to name, where their paths mean
+            nothing to the reader (as on a server).
 
-    Raises
-    ------
-    OSError
-        The folder cannot be made or written.
-
+    Raises:
+        OSError: The folder cannot be made or written.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +73,7 @@ def write_run(
 
 def result_record(problem: Problem, result: FitResult) -> dict[str, Any]:
     """The contents of `result.json` as plain values, without the description."""
-    return plain(
+    record: dict[str, Any] = plain(
         {
             "status": result.status.word,
             "message": result.message,
@@ -91,6 +85,7 @@ def result_record(problem: Problem, result: FitResult) -> dict[str, Any]:
             "values": result.values,
             "uncertainties": result.uncertainties,
             "covariance": result.covariance,
+            "robust_uncertainties": result.robust_uncertainties,
             "at_bounds": result.at_bounds,
             "all_values": result.all_values,
             "seconds": result.seconds,
@@ -100,11 +95,13 @@ def result_record(problem: Problem, result: FitResult) -> dict[str, Any]:
             "options": result.options,
             "seed": result.seed,
             "history": result.history,
+            "notes": result.notes,
             "notices": problem.notices,
             "versions": versions(),
             "hashes": problem.image.hashes,
         }
     )
+    return record
 
 
 def versions() -> dict[str, str]:

@@ -38,7 +38,7 @@ logger = logging.getLogger("residua.jobs")
 
 @dataclass
 class _Active:
-    future: Future
+    future: Future[Outcome]
     ended_by_force: bool = False
 
 
@@ -63,9 +63,11 @@ class Jobs:
         self._timers: dict[str, threading.Timer] = {}
         self._closed = False
         self._cluster: LocalCluster | None = None
-        if not scheduler:
+        if scheduler:
+            self._client: Client = connect(scheduler)
+        else:
             self._cluster = start_cluster(n_workers, torch_threads)
-        self._client: Client = connect(scheduler or self._cluster)
+            self._client = connect(self._cluster)
         self._client.subscribe_topic(TOPIC, self._received)
         self._moves = ThreadPoolExecutor(1, thread_name_prefix="residua-jobs")
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="residua-jobs-helper")
@@ -205,7 +207,7 @@ class Jobs:
             torch_threads=self._torch_threads,
         )
 
-    def _ended(self, run_id: str, future: Future) -> None:
+    def _ended(self, run_id: str, future: Future[Outcome]) -> None:
         """Record how a worker's task ended and start the next run."""
         active = self._active.get(run_id)
         if active is None or active.ended_by_force:
@@ -224,15 +226,15 @@ class Jobs:
         )
         self._dispatch()
 
-    def _outcome(self, run_id: str, future: Future) -> Outcome:
+    def _outcome(self, run_id: str, future: Future[Outcome]) -> Outcome:
         failed = Outcome(
             status="failed", message="", converged=None, chi2_dof=None, error=None, last_step=None
         )
         if future.status == "finished":
             try:
                 outcome: Outcome = future.result()
-            except Exception as error:  # the result was lost on its way here
-                logger.error("The result of run %s was lost", run_id, exc_info=error)
+            except Exception:  # the result was lost on its way here
+                logger.exception("The result of run %s was lost", run_id)
                 return {**failed, "message": KILLED_WORKER, "error": "result lost"}
             return outcome
         error = future.exception() if future.status == "error" else None

@@ -1,0 +1,172 @@
+"""The composition root: store, jobs, pages and routes become one server here, and nowhere else."""
+
+from __future__ import annotations
+
+import errno
+import html
+import importlib.util
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+# Before Panel and Bokeh are imported: every script and style comes from this server, none from a CDN.
+os.environ["BOKEH_RESOURCES"] = "server"
+
+import panel as pn
+from bokeh.server.server import Server
+
+from dashboard import ui
+from dashboard.guard import guard
+from dashboard.jobs import Jobs
+from dashboard.pages import fit, home
+from dashboard.routes import api_routes
+from dashboard.services import Services
+from dashboard.settings import Settings
+from dashboard.store import NotFound, Store
+
+UNUSED_SESSION_SECONDS = 60
+CHECK_SESSIONS_SECONDS = 15
+
+logger = logging.getLogger("residua.app")
+
+
+class AppError(RuntimeError):
+    """The server cannot start; the text says what to do."""
+
+
+class App:
+    """A server ready to run, and what it is made of."""
+
+    def __init__(self, services: Services, server: Server, url: str) -> None:
+        self.services = services
+        self.server = server
+        self.url = url
+
+    def run(self) -> None:
+        """Serve until SIGINT or SIGTERM, then stop the workers and close the store."""
+        loop = self.server.io_loop
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: loop.add_callback_from_signal(loop.stop))
+            self.server.start()
+            # The address is what a person (and a test) waits for.
+            loop.add_callback(lambda: print(f"Residua is at {self.url}", flush=True))  # noqa: T201
+            if self.services.settings.open_browser:
+                loop.add_callback(self.server.show, "/")
+            loop.start()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stop what was started."""
+        self.server.stop()
+        self.services.jobs.close()
+        self.services.store.close()
+
+
+def create_app(settings: Settings) -> App:
+    """Open the data folder, start the workers and build the server.
+
+    StoreError, JobsError or AppError, with a sentence for a person, when one of them cannot be had.
+    """
+    port = settings.port or _free_port(settings.host)
+    _check_port(settings.host, port)
+    store = Store(settings.data_path)
+    jobs: Jobs | None = None
+    try:
+        jobs = Jobs(
+            store,
+            n_workers=settings.n_workers,
+            scheduler=settings.scheduler or None,
+            torch_threads=settings.torch_threads,
+            cancel_grace=settings.cancel_grace,
+        )
+        ui.setup()
+        services = Services(store, jobs, settings)
+        if settings.example and not store.projects():
+            services.add_example("seed")
+        server = _serve(services, port)
+    except BaseException:
+        if jobs is not None:
+            jobs.close()
+        store.close()
+        raise
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    return App(services, server, f"http://{host}:{port}/")
+
+
+def _serve(services: Services, port: int) -> Server:
+    settings = services.settings
+    pages: dict[str, Callable[[], Any]] = {
+        "/": _page(lambda: home.home(services)),
+        "/fit/{project}": _page(lambda: fit.fit(services, pn.state.route_params["project"])),
+    }
+    if importlib.util.find_spec("dashboard.pages.run") is not None:
+        run = importlib.import_module("dashboard.pages.run")
+        pages["/run/{run}"] = _page(lambda: run.run(services, pn.state.route_params["run"]))
+    server: Server = pn.serve(
+        pages,
+        port=port,
+        address=settings.host,
+        websocket_origin=settings.origins(port),
+        extra_patterns=api_routes(services),
+        static_dirs={"assets": str(ui.static_folder())},
+        title="Residua",
+        show=False,
+        start=False,
+        verbose=False,
+        unused_session_lifetime_milliseconds=UNUSED_SESSION_SECONDS * 1000,
+        check_unused_sessions_milliseconds=CHECK_SESSIONS_SECONDS * 1000,
+    )
+    guard(server._tornado, settings.host_names)
+    return server
+
+
+def _page(build: Callable[[], Any]) -> Callable[[], Any]:
+    """The page, or in its place a sentence when it cannot be made."""
+
+    def build_or_explain() -> Any:
+        try:
+            return build()
+        except NotFound as error:
+            return _message("Not here", str(error))
+        except Exception:
+            code = secrets.token_hex(4)
+            logger.exception("[%s] The page %s could not be made", code, pn.state.app_url)
+            return _message("This page could not be made", f"The server's log has the reason as {code}.")
+
+    return build_or_explain
+
+
+def _message(title: str, sentence: str) -> Any:
+    text = f'<h1>{html.escape(title)}</h1><p>{html.escape(sentence)}</p><p><a href="/">All projects</a></p>'
+    return ui.page(title, header=[], main=[ui.html(text)])
+
+
+def _free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _check_port(host: str, port: int) -> None:
+    """Find out before workers are started that the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            reason = {
+                errno.EADDRINUSE: "another program uses it",
+                errno.EACCES: "ports below 1024 are the system's",
+                errno.EADDRNOTAVAIL: "this machine has no such address",
+            }.get(error.errno or 0, str(error.strerror))
+            raise AppError(
+                f"Cannot listen on {host}, port {port}: {reason}. Choose another with --port."
+            ) from error
