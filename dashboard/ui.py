@@ -6,6 +6,7 @@ panel-material-ui moves into Panel's core in 1.10; when it does, this is the fil
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,13 @@ def option_field(owner: param.Parameterized, name: str) -> Any:
     if isinstance(declared, param.Selector):
         return pmui.Select.from_param(declared, **common)
     return pmui.TextInput.from_param(declared, **common)
+
+
+def live_region() -> pn.pane.HTML:
+    """A text that screen readers speak when :func:`say` changes it, and that nobody sees."""
+    return html("", width=0, height=0, css_classes=["live"])
+
+
+def say(region: pn.pane.HTML, text: str) -> None:
+    """Speak ``text`` through a live region."""
+    region.object = f'<div class="visually-hidden" role="status" aria-live="polite">{escape(text)}</div>'

@@ -21,7 +21,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from .limits import for_display, reduction
+from dashboard.figures.limits import for_display, reduction
 
 KINDS = ("data", "model", "residual")
 BLANK = np.zeros((1, 1), dtype=np.float32)

@@ -8,8 +8,8 @@ import io
 import numpy as np
 from PIL import Image as Picture
 
-from .limits import display_limits, for_display, reduction
-from .palettes import IMAGE_PALETTES
+from dashboard.figures.limits import display_limits, for_display, reduction
+from dashboard.figures.palettes import IMAGE_PALETTES
 
 SIDE = 320
 

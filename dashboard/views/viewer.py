@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import panel as pn
 import param
 from bokeh.events import Tap
-from panel.custom import JSComponent
 
 from dashboard import ui
 from dashboard.figures.image import ImagePanels, image_panels
 from dashboard.figures.palettes import IMAGE_PALETTES, RESIDUAL_PALETTES
+from dashboard.views.component import Component, script, styles
 
-SCRIPTS = Path(__file__).parent / "js"
 TITLES = {"data": "Data", "model": "Model", "residual": "Residual / σ"}
 
 
-class ViewerBar(JSComponent):
+class ViewerBar(Component):
     """Tool bar and readout. Holds what the browser needs to draw and to read values; the look stays there."""
 
     palettes = param.Dict(IMAGE_PALETTES, doc="Colours of each map for data and model.")
@@ -31,8 +29,8 @@ class ViewerBar(JSComponent):
     placing = param.Boolean(False, doc="Whether the next click puts a component.")
     hint = param.String("", doc="Shown in place of the readout while the cursor is elsewhere.")
 
-    _esm = SCRIPTS / "viewer.js"
-    _stylesheets = [ui.stylesheet(), ui.static_text("viewer.css")]
+    _esm = script("viewer.js")
+    _stylesheets = styles("viewer.css")
 
 
 class ImageViewer(pn.viewable.Viewer):

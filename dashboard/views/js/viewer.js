@@ -59,9 +59,9 @@ function sky(grid, x, y) {
     (1 - fv) * ((1 - fu) * at(i, j, k) + fu * at(i + 1, j, k)) + fv * ((1 - fu) * at(i, j + 1, k) + fu * at(i + 1, j + 1, k)))
   const lon = (Math.atan2(p[1], p[0]) * 180 / Math.PI + 360) % 360
   const lat = Math.atan2(p[2], Math.hypot(p[0], p[1])) * 180 / Math.PI
-  if (grid.frame === "Galactic") return ["l, b", `${lon.toFixed(5)}°  ${lat < 0 ? "−" : "+"}${Math.abs(lat).toFixed(5)}°`]
-  const hours = sexagesimal(lon / 15, 2, false)
-  return ["RA, Dec", `${hours === "24:00:00.00" ? "00:00:00.00" : hours}  ${sexagesimal(lat, 1, true)}`]
+  const label = `${grid.labels.join(", ")} (${grid.frame})`
+  if (!grid.sexagesimal) return [label, `${lon.toFixed(5)}° ${lat < 0 ? "−" : "+"}${Math.abs(lat).toFixed(5)}°`]
+  return [label, `${sexagesimal(lon / 15, 2, false).replace(/^24/, "00")} ${sexagesimal(lat, 1, true)}`]
 }
 
 export function render({model, view}) {
@@ -74,33 +74,19 @@ export function render({model, view}) {
   if (!model.palettes[look.palette]) look.palette = Object.keys(model.palettes)[0]
   if (!model.residual_palettes[look.residual]) look.residual = Object.keys(model.residual_palettes)[0]
 
-  const root = document.createElement("div")
-  root.className = "viewer-bar"
-  root.setAttribute("role", "toolbar")
-  root.setAttribute("aria-label", "Image display")
+  const root = el("div", {class: "viewer-bar", role: "toolbar", "aria-label": "Image display"})
 
   const field = (label, control) => {
-    const box = document.createElement("label")
-    box.className = "pair"
-    const text = document.createElement("span")
-    text.textContent = label
-    box.append(text, control)
-    return box
+    return el("label", {class: "pair"}, el("span", {}, label), control)
   }
   const chooser = (label, names, value, on_change) => {
-    const control = document.createElement("select")
-    control.className = "field"
+    const control = el("select", {class: "field", "aria-label": label})
     for (const name of names) control.add(new Option(name, name, false, name === value))
-    control.setAttribute("aria-label", label)
     control.onchange = () => { on_change(control.value); changed() }
     return control
   }
   const entry = (label, value, on_change) => {
-    const control = document.createElement("input")
-    control.className = "field limit num"
-    control.inputMode = "decimal"
-    control.setAttribute("aria-label", label)
-    control.value = value
+    const control = el("input", {class: "field limit num", inputmode: "decimal", "aria-label": label, value})
     control.onchange = () => {
       const typed = Number(control.value.replace("−", "-"))
       const good = control.value.trim() !== "" && Number.isFinite(typed)
@@ -120,32 +106,17 @@ export function render({model, view}) {
   for (const option of sigma.options) option.text = `±${option.value} σ`
 
   const button = (label, svg, on_click, key) => {
-    const control = document.createElement("button")
-    control.type = "button"
-    control.className = "btn quiet icon"
-    control.setAttribute("aria-label", label)
-    control.title = key ? `${label} (${key})` : label
-    control.innerHTML = svg
-    control.onclick = on_click
-    return control
+    return icon_button(label, svg, on_click, {title: `${label} (${key})`})
   }
-  const icon = (path) => `<svg viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">${path}</svg>`
-  const home = button("Show whole image", icon('<path d="M2 6V2h4M14 6V2h-4M2 10v4h4M14 10v4h-4"/>'), () => show_all(), "0")
-  const closer = button("Zoom in", icon('<circle cx="7" cy="7" r="4.5"/><path d="M10.5 10.5 14 14M7 5v4M5 7h4"/>'), () => zoom(1 / 1.5), "+")
-  const wider = button("Zoom out", icon('<circle cx="7" cy="7" r="4.5"/><path d="M10.5 10.5 14 14M5 7h4"/>'), () => zoom(1.5), "−")
-  const cross = button("Crosshair", icon('<path d="M8 1.5v4.2M8 10.3v4.2M1.5 8h4.2M10.3 8h4.2"/>'), () => toggle_crosshair(), "c")
+  const home = button("Show whole image", "whole", () => commands.home(), "0")
+  const closer = button("Zoom in", "closer", () => commands.zoom_in(), "+")
+  const wider = button("Zoom out", "wider", () => commands.zoom_out(), "−")
+  const cross = button("Crosshair", "cross", () => toggle_crosshair(), "c")
   cross.setAttribute("aria-pressed", "false")
 
-  const space = document.createElement("span")
-  space.className = "grow"
-  const residual_pair = document.createElement("span")
-  residual_pair.className = "row"
-  residual_pair.append(field("Residual", residual), sigma)
-  const limit_pair = document.createElement("span")
-  limit_pair.className = "row"
-  limit_pair.append(low, high)
-  root.append(field("Stretch", stretch), field("Limits", limits), limit_pair, field("Colors", palette), residual_pair, space,
-              cross, closer, wider, home)
+  const residual_pair = el("span", {class: "row residual-look"}, field("Residual", residual), sigma)
+  root.append(field("Stretch", stretch), field("Limits", limits), el("span", {class: "row"}, low, high), field("Colors", palette),
+              residual_pair, el("span", {class: "grow"}), el("span", {class: "row tight"}, cross, closer, wider, home))
 
   // --- color ---------------------------------------------------------------------------------------------------
   const mapper = (kind) => named(`image-${kind}`)?.glyph.color_mapper ?? null
@@ -254,7 +225,6 @@ export function render({model, view}) {
   }
 
   // --- readout -------------------------------------------------------------------------------------------------
-  const cell = (id) => named(id)
   function pick(kind, x, y) {
     const source = named(`image-${kind}`)?.data_source.data
     const image = source?.image?.[0]
@@ -265,25 +235,16 @@ export function render({model, view}) {
     if (column < 0 || row < 0 || column >= nx || row >= ny) return null
     return image[row * nx + column]
   }
-  const readout = document.createElement("div")
-  readout.className = "readout"
-  readout.setAttribute("role", "group")
-  readout.setAttribute("aria-label", "Value under the cursor")
+  const readout = el("div", {class: "readout", role: "group", "aria-label": "Value under the cursor"})
   const slots = {}
   for (const [key, label] of [["xy", "x, y"], ["data", "data"], ["model", "model"], ["residual", "residual"], ["sky", ""]]) {
-    const slot = document.createElement("span")
-    slot.className = `slot ${key}`
-    const name = document.createElement("span")
-    name.className = "muted"
-    name.textContent = label
-    const value = document.createElement("span")
-    value.className = "num value"
-    slot.append(name, value)
+    const name = el("span", {class: "muted"}, label)
+    const value = el("span", {class: "num value"})
+    const slot = el("span", {class: `slot ${key}`}, name, value)
     readout.append(slot)
     slots[key] = {slot, name, value}
   }
-  const hint = document.createElement("span")
-  hint.className = "hint muted"
+  const hint = el("span", {class: "hint muted"})
   readout.append(hint)
   function idle() {
     for (const key in slots) slots[key].value.textContent = ""
@@ -307,7 +268,7 @@ export function render({model, view}) {
     const place = sky(model.sky, x, y)
     slots.sky.slot.hidden = !place
     if (place) {
-      slots.sky.name.textContent = `${place[0]} ${model.sky.frame === "Galactic" ? "" : model.sky.frame ?? ""}`
+      slots.sky.name.textContent = place[0]
       slots.sky.value.textContent = place[1]
     }
   }
@@ -338,9 +299,6 @@ export function render({model, view}) {
     zoom_out: () => { touched = true; zoom(1.5) }, crosshair: toggle_crosshair, blink,
     all: () => { look.focus = "all"; arrange() }, data: () => focus("data"), model: () => focus("model"), residual: () => focus("residual"),
   }
-  closer.onclick = commands.zoom_in
-  wider.onclick = commands.zoom_out
-  home.onclick = commands.home
   const obey = (event) => commands[event.detail]?.()
   window.addEventListener("residua:viewer", obey)
 
@@ -352,7 +310,5 @@ export function render({model, view}) {
   model.on("remove", () => window.removeEventListener("residua:viewer", obey))
   model.on("after_render", () => { wire(); paint(); arrange(); placing(); later(); setTimeout(later, 400) })
 
-  const box = document.createElement("div")
-  box.append(root, readout)
-  return box
+  return el("div", {}, root, readout)
 }

@@ -1,0 +1,54 @@
+"""Runs in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from dashboard.store import Run, RunStatus
+
+WAITING = {RunStatus.QUEUED: "waiting", RunStatus.RUNNING: "running"}
+
+
+def kind_of(status: str, converged: bool | None) -> str:
+    """Which icon goes with a run: good, warn, bad or info. Words always stand beside it."""
+    if status == RunStatus.FAILED:
+        return "bad"
+    if status == RunStatus.FINISHED:
+        return "good" if converged else "warn"
+    return "warn" if status == RunStatus.CANCELLED else "info"
+
+
+def run_rows(runs: Iterable[Run], shown: str | None, titles: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One dict a run, newest first. ``titles`` maps a fitter's key to its screen title."""
+    rows = []
+    ordered = sorted(runs, key=lambda run: run.created, reverse=True)
+    for place, run in enumerate(ordered):
+        ended = run.status.ended
+        word = WAITING.get(run.status) or (
+            ("converged" if run.converged else "not converged") if run.status is RunStatus.FINISHED else str(run.status)
+        )
+        seconds = "" if run.seconds is None else f" · {run.seconds:.1f} s"
+        rows.append(
+            {
+                "id": run.id,
+                "number": len(ordered) - place,
+                "title": titles.get(run.fitter, run.fitter),
+                "word": word + seconds,
+                "kind": kind_of(run.status, run.converged),
+                "message": run.message,
+                "chi2_dof": "" if run.chi2_dof is None else f"{run.chi2_dof:.4f}",
+                "when": clock(run.created),
+                "ended": ended,
+                "shown": run.id == shown,
+            }
+        )
+    return rows
+
+
+def clock(moment: datetime) -> str:
+    """Time of day here; the date too when it is not today's."""
+    local = moment.astimezone()
+    same_day = local.date() == datetime.now().astimezone().date()
+    return f"{local:%H:%M}" if same_day else f"{local:%d %b %H:%M}"

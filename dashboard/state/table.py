@@ -1,0 +1,117 @@
+"""Rows of the parameter table, and the shapes drawn for components: what a problem's parameters look like on screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import engine
+from dashboard.figures.overlays import Marker
+
+
+def color_of(colors: Sequence[str], index: int) -> str:
+    """Color of the component at this place of the scene; they repeat in long scenes."""
+    return colors[index % len(colors)]
+
+
+def component_rows(problem: engine.Problem | None, selected: str, colors: Sequence[str]) -> list[dict[str, Any]]:
+    """One dict a component for the scene list."""
+    if problem is None:
+        return []
+    return [
+        {
+            "name": component.name,
+            "title": component.model.title,
+            "color": color_of(colors, index),
+            "selected": component.name == selected,
+        }
+        for index, component in enumerate(problem.components)
+    ]
+
+
+def parameter_rows(
+    problem: engine.Problem | None,
+    *,
+    selected: str = "",
+    colors: Sequence[str],
+    uncertainties: Mapping[str, float | None],
+    at_bounds: Collection[str] = (),
+) -> list[dict[str, Any]]:
+    """One dict a parameter for the table. ``uncertainties`` is empty where no fit belongs to the values."""
+    if problem is None:
+        return []
+    order = {component.name: (index, component.model.title) for index, component in enumerate(problem.components)}
+    rows = []
+    for parameter in problem.parameters:
+        index, title = order[parameter.component]
+        uncertainty = uncertainties.get(parameter.key)
+        remark, kind = _remark(parameter, parameter.key in at_bounds)
+        rows.append(
+            {
+                "key": parameter.key,
+                "component": parameter.component,
+                "model": title,
+                "color": color_of(colors, index),
+                "selected": parameter.component == selected,
+                "label": parameter.label,
+                "help": parameter.help,
+                "unit": parameter.unit,
+                "value": parameter.value,
+                "uncertainty": uncertainty if uncertainty is not None and math.isfinite(uncertainty) else None,
+                "free": parameter.free,
+                "link": _link(parameter),
+                "lower": _finite(parameter.lower),
+                "upper": _finite(parameter.upper),
+                "remark": remark,
+                "remark_kind": kind,
+            }
+        )
+    return rows
+
+
+def markers(problem: engine.Problem | None, selected: str, colors: Sequence[str]) -> list[Marker]:
+    """Centres and half-light ellipses of the components that have a place."""
+    if problem is None:
+        return []
+    values: dict[str, dict[str, float]] = {}
+    for parameter in problem.parameters:
+        values.setdefault(parameter.component, {})[parameter.name] = parameter.value
+    found = []
+    for index, component in enumerate(problem.components):
+        own = values.get(component.name, {})
+        if "center.x" not in own:
+            continue
+        radius = own.get("radius_e") or (1.678347 * own["scale_length"] if "scale_length" in own else None)
+        found.append(
+            Marker(
+                component.name,
+                own["center.x"],
+                own["center.y"],
+                color_of(colors, index),
+                radius,
+                own.get("axis_ratio", 1.0),
+                own.get("position_angle", 0.0),
+                component.name == selected,
+            )
+        )
+    return found
+
+
+def _remark(parameter: engine.Parameter, at_bound: bool) -> tuple[str, str]:
+    if at_bound:
+        return "at its bound", "warn"
+    if parameter.link is not None:
+        return f"= {_link(parameter)}", ""
+    if parameter.prior is not None:
+        return f"prior {parameter.prior}", ""
+    return ("", "") if parameter.free else ("fixed", "")
+
+
+def _link(parameter: engine.Parameter) -> str:
+    link = parameter.link
+    return "" if link is None else str(getattr(link, "text", link))
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,47 @@
+"""What our own browser components share: where scripts lie, and how their messages arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from panel.custom import JSComponent
+
+from dashboard import ui
+
+SCRIPTS = Path(__file__).parent / "js"
+Message = dict[str, Any]
+
+_running: set[asyncio.Task[Any]] = set()
+
+
+def script(name: str) -> str:
+    """Source of one of our scripts, after the helpers that all of them use."""
+    return "\n".join((SCRIPTS / part).read_text(encoding="utf-8") for part in ("dom.js", name))
+
+
+def styles(*names: str) -> list[str]:
+    """The shared classes and the style sheets named, as texts."""
+    return [ui.stylesheet(), *(ui.static_text(name) for name in names)]
+
+
+class Component(JSComponent):
+    """A component of ours. ``on_message`` is called with each message of the browser, a dict."""
+
+    __abstract = True
+
+    def __init__(self, on_message: Callable[[Message], Any] | None = None, **params: Any) -> None:
+        super().__init__(**params)
+        self._on_message = on_message
+
+    def _handle_msg(self, data: Any) -> None:
+        if self._on_message is None or not isinstance(data, dict):
+            return
+        answer = self._on_message(data)
+        if inspect.isawaitable(answer):
+            task = asyncio.ensure_future(answer)
+            _running.add(task)  # the event loop keeps only a weak reference
+            task.add_done_callback(_running.discard)

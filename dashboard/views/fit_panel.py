@@ -1,0 +1,85 @@
+"""Choosing a fitter and its options, starting and stopping a fit, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import panel as pn
+
+from dashboard import ui
+from dashboard.figures.convergence import convergence_curve
+from dashboard.state.fit_form import FitForm
+from dashboard.views import verdict
+from dashboard.views.component import Message
+from dashboard.views.runs import RunList
+
+WIDE = {"sizing_mode": "stretch_width", "margin": 0}
+
+
+class FitPanel(pn.viewable.Viewer):
+    """The right side of the workbench."""
+
+    def __init__(
+        self, form: FitForm, *, on_fit: Callable[[], Any], on_cancel: Callable[[], Any], on_run: Callable[[Message], Any]
+    ) -> None:
+        super().__init__()
+        self.form = form
+        fitter = ui.select("Fitter", form.titles(), form.fitter, **{**WIDE, "margin": (6, 0, 0, 0)})
+        fitter.link(form, value="fitter")
+        self.summary = ui.html(_summary(form), **WIDE)
+        self.options = pn.Column(**WIDE, styles={"gap": "10px"}, visible=False)
+        self.more = ui.button("Options", self._toggle_options, kind="quiet", size="small", icon="tune")
+        self.fit = ui.button("Fit", lambda _: on_fit(), kind="main", size="large", sizing_mode="stretch_width")
+        self.cancel = ui.button("Cancel", lambda _: on_cancel(), size="large", visible=False, sizing_mode="stretch_width")
+        self.progress = ui.html("", **WIDE, visible=False)
+        self.curve = convergence_curve(ui.LIGHT["accent"])
+        self.curve_box = pn.pane.Bokeh(self.curve.figure, **WIDE, height=150, visible=False)
+        self.verdict = ui.html("", **WIDE)
+        self.files = ui.html("", **WIDE)
+        self.live = ui.live_region()
+        self.runs = RunList(on_run, **WIDE)
+        form.param.watch(self._fitter_changed, "fitter")
+        self._fill_options()
+        self._layout = pn.Column(
+            ui.html('<h2 class="section">Fit</h2>', **WIDE),
+            fitter, self.summary, self.more, self.options, pn.Row(self.fit, self.cancel, **WIDE, styles={"gap": "8px"}),
+            self.progress, self.curve_box, self.verdict, self.files, self.runs, self.live,
+            **WIDE,
+            styles={"gap": "10px"},
+        )
+
+    def _toggle_options(self, _: Any) -> None:
+        self.options.visible = not self.options.visible
+        self.more.label = "Hide options" if self.options.visible else "Options"
+
+    def _fitter_changed(self, *_: Any) -> None:
+        self.summary.object = _summary(self.form)
+        self._fill_options()
+
+    def _fill_options(self) -> None:
+        chosen = self.form.chosen
+        fields: list[Any] = []
+        for name in chosen.option_names():
+            help_text = f'<p class="muted small">{escape(chosen.param[name].doc or "")}</p>'
+            fields.append(pn.Column(ui.option_field(chosen, name), ui.html(help_text, **WIDE), **WIDE, styles={"gap": "2px"}))
+        self.options.objects = fields
+
+    def show_running(self, running: bool) -> None:
+        """Swap the buttons and start with an empty curve."""
+        self.fit.disabled = running
+        self.fit.label = "Fitting …" if running else "Fit"
+        self.cancel.visible = running
+
+    def show_verdict(self, html: str, run_id: str | None) -> None:
+        """The outcome of the run on screen; empty texts when there is none."""
+        self.verdict.object = html
+        self.files.object = verdict.downloads(run_id) if run_id else ""
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._layout
+
+
+def _summary(form: FitForm) -> str:
+    return f'<p class="muted small">{escape(form.chosen.summary)}</p>'

@@ -1,0 +1,48 @@
+// Small helpers that are put before each of our scripts.
+
+function el(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value)
+    else if (typeof value === "boolean") element.toggleAttribute(name, value)
+    else if (value != null) element.setAttribute(name, value)
+  }
+  element.append(...children.filter((child) => child != null))
+  return element
+}
+
+const ICONS = {
+  plus: '<path d="M8 3v10M3 8h10"/>',
+  trash: '<path d="M3 4.5h10M6.5 4.5V3h3v1.5M4.5 4.5l.5 8.5h6l.5-8.5"/>',
+  pencil: '<path d="M3 13l.6-2.7 7.2-7.2 2.1 2.1-7.2 7.2z"/>',
+  undo: '<path d="M5.5 3 2.5 6l3 3M3 6h6.5a3.5 3.5 0 0 1 0 7H6"/>',
+  redo: '<path d="M10.5 3l3 3-3 3M13 6H6.5a3.5 3.5 0 0 0 0 7H10"/>',
+  info: '<circle cx="8" cy="8" r="6"/><path d="M8 7.3v3.4M8 5v.1"/>',
+  warn: '<path d="M8 2.5 14.2 13H1.8z"/><path d="M8 6.5v3M8 11.2v.1"/>',
+  good: '<circle cx="8" cy="8" r="6"/><path d="M5.3 8.2l1.9 1.9 3.6-4"/>',
+  bad: '<circle cx="8" cy="8" r="6"/><path d="M5.8 5.8l4.4 4.4M10.2 5.8l-4.4 4.4"/>',
+  file: '<path d="M4 2h5l3 3v9H4z"/><path d="M9 2v3h3"/>',
+  whole: '<path d="M2 6V2h4M14 6V2h-4M2 10v4h4M14 10v4h-4"/>',
+  closer: '<circle cx="7" cy="7" r="4.5"/><path d="M10.5 10.5 14 14M7 5v4M5 7h4"/>',
+  wider: '<circle cx="7" cy="7" r="4.5"/><path d="M10.5 10.5 14 14M5 7h4"/>',
+  cross: '<path d="M8 1.5v4.2M8 10.3v4.2M1.5 8h4.2M10.3 8h4.2"/>',
+  upload: '<path d="M8 10.5V3M5 5.5 8 2.5l3 3M2.5 10.5v3h11v-3"/>',
+}
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg")
+  const look = {viewBox: "0 0 16 16", fill: "none", stroke: "currentColor", "stroke-width": "1.5", "stroke-linecap": "round",
+                "stroke-linejoin": "round", "aria-hidden": "true"}
+  for (const [key, value] of Object.entries(look)) svg.setAttribute(key, value)
+  svg.innerHTML = ICONS[name]
+  return svg
+}
+
+function icon_button(label, name, on_click, attributes = {}) {
+  return el("button", {type: "button", class: "btn quiet icon", "aria-label": label, title: label, onclick: on_click, ...attributes},
+            icon(name))
+}
+
+function note(kind, text) {
+  return el("div", {class: `note ${kind}`}, icon({good: "good", warn: "warn", bad: "bad"}[kind] ?? "info"), el("span", {}, text))
+}

@@ -1,0 +1,28 @@
+// Shortcuts of the page. Letters typed into a field stay there.
+
+export function render({model}) {
+  const typing = (event) => {
+    const target = event.composedPath()[0]
+    return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName)
+      && !["checkbox", "radio", "button"].includes(target.type))
+  }
+  const viewer = {1: "data", 2: "model", 3: "residual", 4: "all", b: "blink", c: "crosshair", 0: "home", "+": "zoom_in", "=": "zoom_in",
+                  "-": "zoom_out"}
+  const on_key = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+    if (event.key === "Escape") { model.send_msg({key: "escape"}); return }
+    if (typing(event)) return
+    if (viewer[event.key]) window.dispatchEvent(new CustomEvent("residua:viewer", {detail: viewer[event.key]}))
+    else if (event.key === "f") model.send_msg({key: "fit"})
+    else if (event.key === "z") model.send_msg({key: "undo"})
+    else if (event.key === "Z") model.send_msg({key: "redo"})
+    else if (event.key === "?") model.send_msg({key: "help"})
+    else return
+    event.preventDefault()
+  }
+  document.addEventListener("keydown", on_key)
+  model.on("remove", () => document.removeEventListener("keydown", on_key))
+  const root = document.createElement("div")
+  root.hidden = true
+  return root
+}

@@ -1,0 +1,43 @@
+"""Keyboard shortcuts of the workbench."""
+
+from __future__ import annotations
+
+from dashboard import ui
+from dashboard.views.component import Component, script
+
+SHORTCUTS = (
+    ("f", "Fit"),
+    ("Esc", "Cancel the fit, or stop adding a component"),
+    ("z", "Undo"),
+    ("Shift z", "Redo"),
+    ("1 2 3", "Data, model or residual alone; again for all"),
+    ("4", "All three"),
+    ("b", "Blink between data and model"),
+    ("0", "Whole image"),
+    ("+ −", "Zoom"),
+    ("c", "Crosshair"),
+    ("?", "This help"),
+)
+
+
+class Keyboard(Component):
+    """Messages: key (fit, escape, undo, redo, help). The viewer's own keys never leave the browser."""
+
+    _esm = script("keyboard.js")
+
+
+def help_dialog() -> object:
+    """The list of shortcuts, and how the mouse works in the images."""
+    lines = "".join(
+        "<tr><td>" + " ".join(f"<kbd>{key}</kbd>" for key in keys.split()) + f"</td><td>{what}</td></tr>"
+        for keys, what in SHORTCUTS
+    )
+    return ui.dialog(
+        "Keyboard and mouse",
+        ui.html(
+            f'<table class="keys"><tbody>{lines}</tbody></table>'
+            '<p class="muted">In an image: drag to pan, wheel to zoom, double-click for the whole image. '
+            "The three images move together.</p>",
+            width=420,
+        ),
+    )

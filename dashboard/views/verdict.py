@@ -1,0 +1,65 @@
+"""How a fit ended, in words: status sentence, chi2_dof, cost, warnings, and the files to take home."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+ICONS = {
+    "good": '<circle cx="8" cy="8" r="6"/><path d="M5.3 8.2l1.9 1.9 3.6-4"/>',
+    "warn": '<path d="M8 2.5 14.2 13H1.8z"/><path d="M8 6.5v3M8 11.2v.1"/>',
+    "bad": '<circle cx="8" cy="8" r="6"/><path d="M5.8 5.8l4.4 4.4M10.2 5.8l-4.4 4.4"/>',
+    "info": '<circle cx="8" cy="8" r="6"/><path d="M8 7.3v3.4M8 5v.1"/>',
+}
+DOWNLOADS = (
+    ("all.zip", "everything in one archive"),
+    ("result.json", "numbers, status, versions and hashes"),
+    ("images.fits", "data, model, residual, residual / sigma, components"),
+    ("parameters.ecsv", "table of parameters"),
+    ("fit.yaml", "fit description, to run again"),
+)
+
+
+def icon(kind: str) -> str:
+    """An inline picture; the words beside it carry the meaning."""
+    return (
+        '<svg viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" '
+        f'stroke-linejoin="round" aria-hidden="true">{ICONS[kind]}</svg>'
+    )
+
+
+def note(kind: str, text: str) -> str:
+    """One sentence with its icon; ``text`` is escaped."""
+    return f'<div class="note {kind if kind != "info" else ""}">{icon(kind)}<span>{escape(text)}</span></div>'
+
+
+def verdict(*, kind: str, message: str, figures: Sequence[tuple[str, str]], warnings: Sequence[str], stale: bool) -> str:
+    """HTML of the verdict. ``figures`` are (name, value) pairs; ``stale`` when values changed since the fit."""
+    numbers = "".join(
+        f"<div><dt>{escape(name)}</dt><dd class='num'>{escape(value)}</dd></div>" for name, value in figures
+    )
+    parts = [note(kind, message), f'<dl class="figures">{numbers}</dl>' if numbers else ""]
+    if stale:
+        parts.append(note("info", "The values were changed since this fit. Fit again to get uncertainties."))
+    parts += [note("warn", text) for text in warnings]
+    return f'<div class="stack verdict">{"".join(parts)}</div>'
+
+
+def downloads(run_id: str) -> str:
+    """Links to the files of a run."""
+    links = "".join(
+        f'<li><a href="/api/runs/{escape(run_id)}/files/{name}" download title="{escape(what)}">{name}</a></li>'
+        for name, what in DOWNLOADS
+    )
+    return f'<nav aria-label="Files of this run"><h2 class="section">Files</h2><ul class="files-of-run">{links}</ul></nav>'
+
+
+def progress(facts: dict[str, Any] | None) -> str:
+    """One quiet line while a fit runs: step, chi2_dof, seconds."""
+    if not facts:
+        return ""
+    return (
+        f'<div class="row num small"><span>step <b>{facts["number"]}</b></span>'
+        f'<span class="grow">χ²/dof <b>{facts["chi2_dof"]:.5g}</b></span><span>{facts["seconds"]:.2f} s</span></div>'
+    )
