@@ -1,9 +1,10 @@
 """Images: FITS files in, with noise, masks, PSFs and sky coordinates."""
 
-from engine.images.fits import ExtensionInfo, FitsContents, Limits, inspect_fits
+from engine.images.fits import ExtensionInfo, FitsContents, inspect_fits
 from engine.images.image import Image
 from engine.images.noise import measured_noise
 from engine.images.read import read_image
+from engine.images.unpack import Limits
 from engine.images.wcs import (
     Orientation,
     SkyPosition,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ImageError
 from engine.images.checks import source_notices, value_notices
-from engine.images.fits import FitsFile, Limits, Plane, open_fits, shown_header, split_extension
+from engine.images.fits import FitsFile, Plane, open_fits, shown_header, split_extension
 from engine.images.image import MIN_SIDE, MIN_USED, Image
 from engine.images.mask import check_shape, mask_of
 from engine.images.noise import (
@@ -27,6 +27,7 @@ from engine.images.noise import (
 )
 from engine.images.psf import MAX_OVERSAMPLING, psf_of, sampling_notice
 from engine.images.text import clean, counted, size_text
+from engine.images.unpack import Limits
 from engine.images.wcs import celestial_wcs
 
 #: A path, optionally with [extension], or an array.
