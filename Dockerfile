@@ -18,7 +18,7 @@ ENV PATH=/opt/residua/bin:$PATH
 WORKDIR /src
 # The dependencies by themselves, so that a change of our code does not install them again.
 COPY pyproject.toml constraints.txt ./
-RUN if [ -n "$TORCH_INDEX" ]; then pip install --constraint constraints.txt --index-url "$TORCH_INDEX" torch; fi
+RUN if [ -n "$TORCH_INDEX" ]; then pip install --constraint constraints.txt --no-deps --index-url "$TORCH_INDEX" torch; fi
 RUN python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies']))" > requirements.txt \
     && pip install --constraint constraints.txt --requirement requirements.txt
 COPY README.md LICENSE ./

@@ -52,7 +52,7 @@ $(BIN)/python:
 
 $(READY): pyproject.toml constraints.txt | $(BIN)/python
 ifneq ($(TORCH_INDEX),)
-	$(PIP) --index-url "$(TORCH_INDEX)" torch
+	$(PIP) --no-deps --index-url "$(TORCH_INDEX)" torch
 endif
 	$(PIP) --editable .
 	@touch $@

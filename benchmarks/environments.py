@@ -34,7 +34,7 @@ def peer_python(name: str, requirements: tuple[str, ...], compiles: bool = False
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     torch = [requirement for requirement in requirements if requirement.startswith("torch==")]
     if torch and os.environ.get("TORCH_INDEX"):
-        subprocess.run([*pip, "--index-url", os.environ["TORCH_INDEX"], *torch], check=True)
+        subprocess.run([*pip, "--no-deps", "--index-url", os.environ["TORCH_INDEX"], *torch], check=True)
     subprocess.run([*pip, *requirements], check=True)
     stamp.write_text(wanted)
     return python
