@@ -158,7 +158,7 @@ def parameter_table(problem: Problem, result: FitResult) -> Table:
             "lower": [_bound(one.lower, -math.inf) for one in parameters],
             "upper": [_bound(one.upper, math.inf) for one in parameters],
             "at_bound": [one.key in result.at_bounds for one in parameters],
-            "link": [one.link or "" for one in parameters],
+            "link": ["" if one.link is None else one.link.text for one in parameters],
         },
         meta={"fitter": result.fitter, "status": result.status.word, "chi2_dof": float(result.chi2_dof)},
     )

@@ -1,0 +1,194 @@
+"""The command `residua`. Each command imports what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dashboard.commands import talk
+
+app = typer.Typer(
+    name="residua",
+    help="Fit parametric 2D models of galaxies, stars and sky to FITS images.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Description = Annotated[Path, typer.Argument(metavar="FIT.yaml", help="The fit description (YAML or JSON).")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        try:
+            print(f"residua {metadata.version('residua')}")
+        except metadata.PackageNotFoundError:
+            print("residua (not installed: run from its source)")
+        raise typer.Exit
+
+
+@app.callback()
+def _residua(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def fit(
+    description: Description,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    fitter: Annotated[
+        str | None, typer.Option("--fitter", metavar="NAME", help="Instead of the file's first fitter.")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("-o", metavar="NAME=VALUE", help="An option of the fitter; repeatable."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the fitter's random numbers.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a description and write result.json, images.fits, parameters.ecsv and fit.yaml.
+
+    Exit code 0: converged; 1: not converged; 2: bad input.
+    """
+    with talk.sentences(as_json):
+        from dashboard.commands import fit as command
+        from engine.outputs import result_record, to_json
+
+        problem, result = command.fit(description, out, fitter, option or [], seed, quiet)
+        if as_json:
+            print(to_json({**result_record(problem, result), "folder": str(out)}), end="")
+        else:
+            print(f"{command.summary(problem, result)}\n\nWritten to {out}")
+    raise typer.Exit(talk.CONVERGED if result.converged else talk.NOT_CONVERGED)
+
+
+@app.command()
+def compare(
+    description: Description,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    fitters: Annotated[
+        str | None,
+        typer.Option(
+            "--fitters",
+            metavar="A,B,...",
+            help="Instead of the file's fitters (or of all, when it names none).",
+        ),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run several fitters from the same start: one folder each, and compare.json.
+
+    Exit code 0: all converged; 1: not all; 2: bad input.
+    """
+    with talk.sentences(as_json):
+        from dashboard.commands import fit as command
+        from engine.outputs import to_json
+
+        rows = command.compare(description, out, fitters, quiet)
+        if as_json:
+            print(to_json({"fitters": rows, "folder": str(out)}), end="")
+        else:
+            print(f"{command.race(rows)}\n\nWritten to {out}")
+    converged = all(row.get("converged", False) for row in rows)
+    raise typer.Exit(talk.CONVERGED if converged else talk.NOT_CONVERGED)
+
+
+@app.command()
+def check(description: Description, as_json: Json = False) -> None:
+    """Read everything a description names and show what would be fitted.
+
+    Exit code 0: can be fitted; 2: cannot.
+    """
+    with talk.sentences(as_json):
+        from dashboard.commands import fit as command
+        from engine.outputs import to_json
+
+        record = command.checked(description)
+        print(to_json(record) if as_json else f"{command.check_text(record)}\n", end="")
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """List the component models, their formulas and parameters."""
+    from dashboard.commands import listing
+
+    print(json.dumps(listing.models(), indent=2, ensure_ascii=False) if as_json else listing.models_text())
+
+
+@app.command()
+def fitters(as_json: Json = False) -> None:
+    """List the fitters and their options."""
+    from dashboard.commands import listing
+
+    print(json.dumps(listing.fitters(), indent=2, ensure_ascii=False) if as_json else listing.fitters_text())
+
+
+@app.command()
+def example(
+    name: Annotated[str, typer.Argument(help="Name of the example, such as seed.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write it to; made when missing.")],
+) -> None:
+    """Write an example: DIR/fit.yaml and the FITS files it names."""
+    with talk.sentences():
+        import engine
+
+        path = engine.write_example(name, folder)
+        print(f"{path}\nFit it with: residua fit {path} --out {folder / 'result'}")
+
+
+def serve(**given: Any) -> None:
+    """Serve the dashboard to the browsers of this machine."""
+    from dashboard.commands.serve import serve as command
+
+    command(given)
+
+
+def _serve_options() -> inspect.Signature:
+    """One option per setting, from the declarations."""
+    from dashboard.settings import declared
+
+    parameters = []
+    for one in declared():
+        kind: Any = type(one.default)
+        flag = f"--{one.name.replace('_', '-')}"
+        names = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
+        help_text = f"{one.metadata['help']} Environment: {', '.join(one.metadata['environment'])}."
+        # None stands for "not given", so that an environment variable can fill it in.
+        shown = "no" if one.default is False else "yes" if one.default is True else str(one.default)
+        option = typer.Option(*names, help=help_text, show_default=shown or False)
+        parameters.append(
+            inspect.Parameter(
+                one.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[kind | None, option],
+            )
+        )
+    return inspect.Signature(parameters)
+
+
+serve.__signature__ = _serve_options()  # type: ignore[attr-defined]
+serve.__annotations__ = {name: one.annotation for name, one in serve.__signature__.parameters.items()}  # type: ignore[attr-defined]
+app.command()(serve)
+
+if __name__ == "__main__":
+    main()

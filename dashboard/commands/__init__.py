@@ -1,0 +1,1 @@
+"""What the commands of `residua` do; dashboard.cli declares them."""

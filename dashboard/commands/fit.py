@@ -1,0 +1,198 @@
+"""`residua fit`, `compare` and `check`: the same description, run, run by several, or only looked at."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import typer
+
+import engine
+from dashboard.commands import options, talk
+from engine.outputs import plain, result_record, to_json, write_run
+
+
+def fit(
+    path: Path, out: Path, fitter: str | None, words: Sequence[str], seed: int | None, quiet: bool
+) -> Any:
+    """Fit a description and write its run folder; returns (problem, result)."""
+    problem = engine.load(path)
+    name, chosen = options.chosen(problem, fitter, options.parsed(words))
+    result = _run(problem, name, chosen, seed, quiet)
+    write_run(out, problem, result)
+    return problem, result
+
+
+def compare(path: Path, out: Path, fitters: str | None, quiet: bool) -> list[dict[str, Any]]:
+    """Run several fitters from the same start, one folder each; returns and writes the table."""
+    problem = engine.load(path)
+    rows: list[dict[str, Any]] = []
+    folders: set[str] = set()
+    for name, chosen in options.all_chosen(problem, fitters):
+        folder = name if name not in folders else f"{name}-{len(rows) + 1}"
+        folders.add(folder)
+        try:
+            result = _run(problem, name, chosen, None, quiet)
+        except engine.EngineError as error:
+            rows.append({"fitter": name, "options": chosen, "status": "failed", "message": str(error)})
+            continue
+        write_run(out / folder, problem, result)
+        record = result_record(problem, result)
+        row = {key: record[key] for key in _COMPARED}
+        row["values"] = dict(zip(record["names"], record["values"], strict=True))
+        row["uncertainties"] = dict(zip(record["names"], record["uncertainties"], strict=True))
+        rows.append({**row, "folder": folder})
+        if result.status is engine.Status.CANCELLED:
+            break
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / "compare.json"
+    temporary = target.with_name(".compare.json.new")
+    temporary.write_text(
+        to_json({"description": plain(problem.describe()), "fitters": rows}), encoding="utf-8"
+    )
+    temporary.replace(target)
+    return rows
+
+
+_COMPARED = (
+    "fitter",
+    "options",
+    "status",
+    "message",
+    "converged",
+    "chi2",
+    "dof",
+    "chi2_dof",
+    "seconds",
+    "evaluations",
+    "jacobians",
+)
+
+
+def summary(problem: engine.Problem, result: engine.FitResult) -> str:
+    """The result for a person: the verdict, then every parameter with its uncertainty and unit."""
+    sigma = dict(zip(result.names, map(float, result.uncertainties), strict=True))
+    rows = []
+    for one in problem.parameters:
+        value, uncertainty = talk.measured(result.all_values[one.key], sigma.get(one.key))
+        remark = "at its bound" if one.key in result.at_bounds else "fixed" if one.fixed else ""
+        if one.link is not None:
+            remark = f"= {one.link.text}"
+        rows.append([one.key, value, f"± {uncertainty}" if uncertainty else "", one.unit, remark])
+    cost = f"{result.seconds:.2f} s, {result.evaluations} evaluations, {result.jacobians} Jacobians"
+    lines = [result.message, f"chi2/dof {result.chi2_dof:.6g} (dof {result.dof}); {result.fitter}: {cost}"]
+    return "\n".join([*lines, *result.notes, "", talk.table(rows, right=(1,), indent="  ")])
+
+
+def race(rows: Sequence[dict[str, Any]]) -> str:
+    """The table of `compare` for a person."""
+    cells = [["fitter", "chi2/dof", "seconds", "evaluations", "Jacobians", "status"]]
+    for row in rows:
+        counts = [str(row.get(key, "")) for key in ("evaluations", "jacobians")]
+        seconds = f"{row['seconds']:.3f}" if "seconds" in row else ""
+        verdict = row["message"] if row["status"] == "failed" else row["status"]
+        cells.append([row["fitter"], talk.number(row.get("chi2_dof")), seconds, *counts, verdict])
+    return talk.table(cells, right=(1, 2, 3, 4))
+
+
+def checked(path: Path) -> dict[str, Any]:
+    """Everything that is known of a description before it is fitted, as plain values."""
+    problem = engine.load(path)
+    image = problem.image
+    problem.require_degrees_of_freedom()
+    record: dict[str, Any] = plain(
+        {
+            "image": {
+                "name": image.name,
+                "shape": image.shape,
+                "window": image.window,
+                "used_pixels": problem.n_used,
+                "noise_estimated": image.noise_estimated,
+                "psf": None if image.psf is None else image.psf.shape,
+                "wcs": image.wcs is not None,
+                "zero_point": image.zero_point,
+                "sources": image.sources,
+            },
+            "components": [{"name": one.name, "model": one.model.key} for one in problem.components],
+            "parameters": [
+                {
+                    "key": one.key,
+                    "value": one.value,
+                    "unit": one.unit,
+                    "fixed": one.fixed,
+                    "lower": one.lower,
+                    "upper": one.upper,
+                    "link": None if one.link is None else one.link.text,
+                }
+                for one in problem.parameters
+            ],
+            "free_parameters": len(problem.names),
+            "dof": problem.dof,
+            "start_chi2_dof": problem.chi2() / problem.dof,
+            "fitters": [{"fitter": name, "options": own} for name, own in problem.fitters],
+            "notices": problem.notices,
+        }
+    )
+    return record
+
+
+def check_text(record: dict[str, Any]) -> str:
+    """The answer of `check` for a person."""
+    image = record["image"]
+    rows, columns = image["shape"]
+    facts = [f"{columns} x {rows} pixels, {record['image']['used_pixels']} used"]
+    facts.append("noise measured from the image" if image["noise_estimated"] else "noise given")
+    facts.append("no PSF" if image["psf"] is None else f"PSF {image['psf'][1]} x {image['psf'][0]}")
+    facts.append("with sky coordinates" if image["wcs"] else "no sky coordinates")
+    lines = [f"Image {image['name']}: {', '.join(facts)}."]
+    lines += [f"  {role}: {source}" for role, source in image["sources"].items()]
+    lines += [f"Note: {notice}" for notice in record["notices"]]
+    cells = [["parameter", "start", "unit", "bounds", ""]]
+    for one in record["parameters"]:
+        bounds = f"[{_edge(one['lower'], '-inf')}, {_edge(one['upper'], 'inf')}]"
+        role = f"= {one['link']}" if one["link"] else "fixed" if one["fixed"] else ""
+        cells.append([one["key"], talk.number(one["value"]), one["unit"], bounds, role])
+    lines += ["", talk.table(cells, right=(1,), indent="  "), ""]
+    lines.append(
+        f"{len(record['components'])} components, {record['free_parameters']} free parameters, "
+        f"{record['dof']} degrees of freedom; chi2/dof at the start {record['start_chi2_dof']:.6g}."
+    )
+    return "\n".join(lines)
+
+
+def _edge(value: float | None, otherwise: str) -> str:
+    return otherwise if value is None else f"{value:.6g}"
+
+
+def _run(
+    problem: engine.Problem, name: str, chosen: dict[str, Any], seed: int | None, quiet: bool
+) -> engine.FitResult:
+    total = chosen.get("max_steps")
+    if total is None:
+        total = engine.fitters.registry()[name].configured(chosen).options().get("max_steps")
+    with _stop_on_interrupt() as asked, talk.Progress(name, total, quiet) as progress:
+        return engine.fit(
+            problem, name, on_step=progress, should_stop=lambda: bool(asked), seed=seed, **chosen
+        )
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[list[int]]:
+    """Ctrl-C stops the fit and keeps its best values; a second one ends the program."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        typer.echo("Stopping after this step; Ctrl-C again ends at once.", err=True)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,64 @@
+"""Reading `-o name=value` and choosing which fitter runs with which options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import engine
+
+
+def parsed(words: Sequence[str]) -> dict[str, Any]:
+    """Options from `name=value` words; OptionError for a word without an equals sign."""
+    options: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not name.strip():
+            raise engine.OptionError(f"-o {word} is not name=value; write for example -o max_steps=50.")
+        options[name.strip().replace("-", "_")] = _value(text.strip())
+    return options
+
+
+def chosen(
+    problem: engine.Problem, fitter: str | None, options: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """The fitter to run: the one asked for, else the file's first, else lm; its options from file and person."""
+    name = fitter or (problem.fitters[0][0] if problem.fitters else "lm")
+    known(name)
+    of_file: dict[str, Any] = next((dict(own) for key, own in problem.fitters if key == name), {})
+    return name, {**of_file, **options}
+
+
+def all_chosen(problem: engine.Problem, fitters: str | None) -> list[tuple[str, dict[str, Any]]]:
+    """The fitters to compare: those named (separated by commas), else the file's, else every one."""
+    if fitters is not None:
+        names = [name.strip() for name in fitters.split(",") if name.strip()]
+        if not names:
+            raise engine.FitterError("--fitters names none; write for example --fitters lm,nuts.")
+        return [chosen(problem, name, {}) for name in names]
+    if problem.fitters:
+        for name, _ in problem.fitters:
+            known(name)
+        return [(name, dict(own)) for name, own in problem.fitters]
+    return [(name, {}) for name in engine.fitters.registry()]
+
+
+def known(name: str) -> None:
+    """Refuse a fitter that does not exist before anything is computed."""
+    fitters = engine.fitters.registry()
+    if name not in fitters:
+        raise engine.FitterError(f"There is no fitter '{name}'. {engine.errors.did_you_mean(name, fitters)}")
+
+
+def _value(text: str) -> Any:
+    """A number, true/false/none, a JSON list, or the text itself."""
+    words = {"true": True, "yes": True, "false": False, "no": False, "none": None, "null": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for read in (int, float, json.loads):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
