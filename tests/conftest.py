@@ -1,5 +1,6 @@
 """What all tests share: the folder of real and broken files, and a printed seed."""
 
+import json
 import os
 import zlib
 from pathlib import Path
@@ -16,9 +17,9 @@ def pytest_report_header() -> str:
 
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
-    """Random numbers that depend on the session's seed and the test's name only, not on the order of tests."""
+    """Random numbers from the session's seed and the test's name, whatever the order of tests."""
     seed = (SEED, zlib.crc32(request.node.nodeid.encode()))
-    print(f"seed of this test: {seed}")
+    request.node.add_report_section("setup", "seed", f"default_rng({seed})")
     return np.random.default_rng(seed)
 
 
@@ -36,3 +37,13 @@ def shared_data() -> Path:
     if folder is None:
         pytest.skip("The shared test data are not here; RESIDUA_SHARED can name their folder.")
     return folder
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give one test for each broken file; a single test that skips where the files are not here."""
+    if "torture_item" not in metafunc.fixturenames:
+        return
+    folder = find_shared_data()
+    items = [] if folder is None else json.loads((folder / "torture" / "manifest.json").read_text())["items"]
+    ids = [f"{number}-{item['file']}" for number, item in enumerate(items)]
+    metafunc.parametrize("torture_item", items or [None], ids=ids or ["no shared data"])

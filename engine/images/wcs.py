@@ -74,11 +74,15 @@ def celestial_wcs(
             continue
         if wcs is None:
             return None, [f"The WCS of {what} has no two sky axes, so there are only pixel coordinates."]
+        matrix = _matrix_at(wcs, (shape[1] - 1) / 2, (shape[0] - 1) / 2)
+        if matrix is None:
+            break
         if not with_distortion:
             notices.append(f"The distortion in the WCS of {what} cannot be used; its linear part is.")
-        return wcs, notices + _wcs_doubts(wcs, header, shape, what)
+        return wcs, notices + _wcs_doubts(header, matrix, what)
     return None, [
-        f"The WCS of {what} cannot be used (projection or keywords), so there are only pixel coordinates."
+        f"The WCS of {what} cannot be used (projection, keywords or a degenerate matrix), so there are only "
+        "pixel coordinates."
     ]
 
 
@@ -166,8 +170,10 @@ def _matrix_at(wcs: WCS, x: float, y: float) -> NDArray[np.float64] | None:
         step = _vector(wcs, x + dx, y + dy) - _vector(wcs, x - dx, y - dy)
         columns.append([float(step @ east), float(step @ north)])
     matrix = np.degrees(np.array(columns).T) * 3600
-    usable = np.isfinite(matrix).all() and abs(np.linalg.det(matrix)) > 0
-    return matrix if usable else None
+    if not np.isfinite(matrix).all():
+        return None
+    area = float(np.hypot(*matrix[:, 0]) * np.hypot(*matrix[:, 1]))
+    return matrix if abs(float(np.linalg.det(matrix))) > 1e-6 * area else None
 
 
 def _vector(wcs: WCS, x: float, y: float) -> NDArray[np.float64]:
@@ -223,22 +229,20 @@ def _build(header: Header, fits_axes: list[int], with_distortion: bool) -> WCS |
         return wcs
 
 
-def _wcs_doubts(wcs: WCS, header: Header, shape: tuple[int, int], what: str) -> list[str]:
+def _wcs_doubts(header: Header, matrix: NDArray[np.float64], what: str) -> list[str]:
     notices = []
-    has_scale = any(re.fullmatch(r"(CD|PC)\d_\d|CDELT\d", key) for key in header.values)
+    has_scale = any(header.number(key) for key in header.values if re.fullmatch(r"CD\d_\d|CDELT\d", key))
     if not has_scale or not any(key.startswith("CRVAL") for key in header.values):
         notices.append(
             f"The WCS of {what} names sky axes but lacks CRVAL, CDELT or CD; sky positions and pixel scale "
             "are not to be trusted."
         )
-    matrix = _matrix_at(wcs, (shape[1] - 1) / 2, (shape[0] - 1) / 2)
-    if matrix is not None:
-        sides = np.hypot(matrix[0], matrix[1])
-        if max(sides) > 1.01 * min(sides):
-            notices.append(
-                f"Pixels of {what} are not square on the sky ({sides[0]:.4g} x {sides[1]:.4g} arcsec): axis "
-                "ratio and position angle hold in pixels and differ on the sky."
-            )
+    sides = np.hypot(matrix[0], matrix[1])
+    if max(sides) > 1.01 * min(sides):
+        notices.append(
+            f"Pixels of {what} are not square on the sky ({sides[0]:.4g} x {sides[1]:.4g} arcsec): axis "
+            "ratio and position angle hold in pixels and differ on the sky."
+        )
     return notices
 
 
