@@ -98,6 +98,7 @@ class Problem:
         self.fitters = tuple(fitters)
         self.seed = seed
         self.device = device
+        self.image_entry: dict[str, object] = {}
         self._terms = LIKELIHOODS[likelihood].terms
         self._gain = float(getattr(image, "gain", None) or 1.0)
         self._painter = Painter(image.psf, image.psf_oversampling, self.accuracy, device)

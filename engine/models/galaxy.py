@@ -48,7 +48,7 @@ class Galaxy(Model):
             samples.dx - (values[0] - center[0]), samples.dy - (values[1] - center[1]), *values[2:at]
         )
         shape = self.profile.shape(radius, *values[at:-1])
-        return values[-1] * samples.average(shape).reshape(grid.height, grid.width)
+        return values[-1] * samples.average(shape)
 
     def gradient(self, grid: Grid, values: Sequence[float], setting: Setting) -> Tensor:
         """Return d brightness / d parameter, (parameter, row, column), by the chain rule."""
@@ -64,7 +64,7 @@ class Galaxy(Model):
         for index, column in enumerate(by_profile, start=self._shape_starts):
             torch.mul(column, amplitude, out=rows[index])
         rows[-1] = shape
-        return samples.average(rows).reshape(len(self.specs), grid.height, grid.width)
+        return samples.average(rows)
 
     def flux(self, values: Sequence[float]) -> float:
         """Return the total flux over the plane."""

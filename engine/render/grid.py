@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -25,12 +24,12 @@ class Grid:
         """Number of cells."""
         return self.width * self.height
 
-    @cached_property
-    def centers(self) -> tuple[Tensor, Tensor]:
-        """Coordinates (x, y) of the centers, each flat (cell,), row after row; float64."""
-        x = self.x0 + self.step * torch.arange(self.width, dtype=torch.float64, device=self.device)
-        y = self.y0 + self.step * torch.arange(self.height, dtype=torch.float64, device=self.device)
-        return x.repeat(self.height), y.repeat_interleave(self.width)
+    def offsets(self, x: float, y: float) -> tuple[Tensor, Tensor]:
+        """Return the centers less (x, y): dx and dy, each flat (cell,), row after row; float64."""
+        across = torch.arange(self.width, dtype=torch.float64, device=self.device).mul_(self.step).add_(self.x0 - x)
+        upward = torch.arange(self.height, dtype=torch.float64, device=self.device).mul_(self.step).add_(self.y0 - y)
+        shape = (self.height, self.width)
+        return across.expand(shape).reshape(-1), upward[:, None].expand(shape).reshape(-1)
 
     def padded(self, columns: int, rows: int) -> Grid:
         """Return the grid with that many more cells on each side."""

@@ -1,0 +1,50 @@
+"""Residua's engine: parametric models of galaxies, stars and sky, fitted to images."""
+
+from __future__ import annotations
+
+from engine.description import load
+from engine.errors import (
+    DescriptionError,
+    EngineError,
+    FitterError,
+    ImageError,
+    ModelError,
+    OptionError,
+    ParameterError,
+)
+from engine.examples import example, examples, write_example
+from engine.fitters import fit, steps
+from engine.images import Image, inspect_fits, north_angle, pixel_scale, read_image, sky_position
+from engine.models.start import detect, start_values
+from engine.problem import Problem
+from engine.results import FitResult, Status, Step
+from engine.simulate import simulate
+
+__all__ = [
+    "DescriptionError",
+    "EngineError",
+    "FitResult",
+    "FitterError",
+    "Image",
+    "ImageError",
+    "ModelError",
+    "OptionError",
+    "ParameterError",
+    "Problem",
+    "Status",
+    "Step",
+    "detect",
+    "example",
+    "examples",
+    "fit",
+    "inspect_fits",
+    "load",
+    "north_angle",
+    "pixel_scale",
+    "read_image",
+    "simulate",
+    "sky_position",
+    "start_values",
+    "steps",
+    "write_example",
+]

@@ -1,0 +1,332 @@
+"""The fit description: YAML, JSON or dict in, a problem out, and back again."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from engine.errors import DescriptionError, ParameterError, did_you_mean
+from engine.images import Image, read_image
+from engine.likelihoods import LIKELIHOODS
+from engine.models.registry import model as model_by_name
+from engine.models.scene import Component
+from engine.models.start import fill_starts
+from engine.parameters import Link, Parameter, Spec, parse_link, parse_prior
+from engine.problem import Problem
+
+VERSION = 1
+_TOP = ("residua", "images", "components", "likelihood", "fitters", "seed")
+_IMAGE_FILES = ("data", "sigma", "variance", "weight", "mask", "psf")
+_IMAGE = ("name", *_IMAGE_FILES, "gain", "read_noise", "psf_oversampling", "zero_point", "window")
+_COMPONENT = ("name", "model", "parameters")
+_PARAMETER = ("value", "fixed", "bounds", "link", "prior")
+_MAX_BYTES = 10_000_000
+
+
+def load(source: str | Path | Mapping[str, Any], base: str | Path | None = None, *, device: str = "cpu") -> Problem:
+    """Return the problem that a fit description states.
+
+    Args:
+        source: Path of a YAML or JSON file, or the description as a mapping.
+        base: Folder that relative paths start from; that of the file where None.
+        device: torch device to work on.
+
+    Raises:
+        DescriptionError: for a file that cannot be read, or keys and values that do not belong.
+        ImageError, ModelError, ParameterError: for what the description refers to.
+    """
+    if isinstance(source, Mapping):
+        content: Any = source
+        folder = Path(base) if base is not None else Path.cwd()
+    else:
+        path = Path(source)
+        content = _read(path)
+        folder = Path(base) if base is not None else path.parent
+    if not isinstance(content, Mapping):
+        raise DescriptionError("A fit description is a mapping with the keys residua, images and components.")
+    _check_keys(content, _TOP, "the fit description")
+    version = content.get("residua")
+    if version != VERSION:
+        raise DescriptionError(
+            f"The fit description has version {version!r}; this Residua reads version {VERSION}. Write 'residua: {VERSION}'."
+        )
+    image, entry = _image(content.get("images"), folder)
+    components, wishes = _components(content.get("components"))
+    likelihood = content.get("likelihood", "gaussian")
+    if likelihood not in LIKELIHOODS:
+        raise DescriptionError(f"There is no likelihood '{likelihood}'. {did_you_mean(str(likelihood), LIKELIHOODS)}")
+    starts, notices = fill_starts(image, components, _known_values(components, wishes))
+    parameters = _parameters(components, wishes, starts)
+    seed = content.get("seed")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
+        raise DescriptionError(f"seed is {seed!r}; it must be a whole number, 0 or more.")
+    problem = Problem(
+        image,
+        components,
+        parameters,
+        likelihood=likelihood,
+        notices=notices,
+        fitters=_fitters(content.get("fitters")),
+        seed=seed,
+        device=device,
+    )
+    problem.image_entry = entry
+    return problem
+
+
+def describe(problem: Problem, x: np.ndarray) -> dict[str, Any]:
+    """Return the description of ``problem`` at ``x``, every parameter written out; file paths are absolute."""
+    values = problem.all_values(problem.space.wrap(x))
+    components = []
+    for component in problem.components:
+        written: dict[str, Any] = {}
+        for parameter in problem.parameters[component.columns]:
+            written[parameter.name] = _written(parameter, values[parameter.key])
+        components.append({"name": component.name, "model": component.model.key, "parameters": written})
+    description: dict[str, Any] = {
+        "residua": VERSION,
+        "images": [dict(problem.image_entry)],
+        "components": components,
+        "likelihood": problem.likelihood,
+    }
+    if problem.fitters:
+        description["fitters"] = [{name: dict(options)} for name, options in problem.fitters]
+    if problem.seed is not None:
+        description["seed"] = problem.seed
+    return description
+
+
+def _written(parameter: Parameter, value: float) -> Any:
+    if parameter.link is not None:
+        return {"link": parameter.link.text}
+    entry: dict[str, Any] = {"value": value}
+    if parameter.fixed:
+        entry["fixed"] = True
+    spec = parameter.spec
+    if (parameter.lower, parameter.upper) != (spec.lower, spec.upper):
+        entry["bounds"] = [_or_none(parameter.lower), _or_none(parameter.upper)]
+    if parameter.prior is not None:
+        entry["prior"] = str(parameter.prior)
+    return value if len(entry) == 1 else entry
+
+
+def _or_none(bound: float) -> float | None:
+    return bound if math.isfinite(bound) else None
+
+
+def _read(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise DescriptionError(f"{path.name} is larger than {_MAX_BYTES // 1_000_000} MB: not a fit description.")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DescriptionError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
+    except UnicodeDecodeError as error:
+        raise DescriptionError(f"{path.name} is not a text file; a fit description is YAML or JSON.") from error
+    try:
+        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (yaml.YAMLError, json.JSONDecodeError, RecursionError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = f", near line {line + 1}" if line is not None else ""
+        raise DescriptionError(f"{path.name} is not valid YAML or JSON{where}. Check colons, dashes and indents.") from error
+
+
+def _check_keys(mapping: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    known = list(known)
+    for key in mapping:
+        if key not in known:
+            raise DescriptionError(f"'{key}' does not belong in {where}. {did_you_mean(str(key), known)}")
+
+
+def _image(entries: Any, folder: Path) -> tuple[Image, dict[str, Any]]:
+    if not isinstance(entries, list) or not entries:
+        raise DescriptionError("images must be a list with one entry: '- data: galaxy.fits'.")
+    if len(entries) > 1:
+        raise DescriptionError(f"{len(entries)} images were given, but one image is fitted at a time. Keep one of them.")
+    entry = entries[0]
+    if not isinstance(entry, Mapping):
+        raise DescriptionError("An image is a mapping, such as '- data: galaxy.fits'. Maybe a 'data:' is missing.")
+    _check_keys(entry, _IMAGE, "an image")
+    if entry.get("data") is None:
+        raise DescriptionError("An image needs 'data:', the path of its FITS file.")
+    absolute = dict(entry)
+    for key in _IMAGE_FILES:
+        if isinstance(entry.get(key), str | Path):
+            absolute[key] = str(folder.resolve() / str(entry[key]))
+    options = {key: value for key, value in entry.items() if key not in ("data", "name") and value is not None}
+    image = read_image(entry["data"], name=str(entry.get("name") or "image"), base=folder, **options)
+    return image, absolute
+
+
+def _components(entries: Any) -> tuple[list[Component], list[dict[str, dict[str, Any]]]]:
+    if not isinstance(entries, list) or not entries:
+        raise DescriptionError("components must be a list with at least one entry: '- model: sersic'.")
+    components: list[Component] = []
+    wishes = []
+    first = 0
+    for position, entry in enumerate(entries, start=1):
+        if not isinstance(entry, Mapping):
+            raise DescriptionError(f"Component {position} is a mapping, such as '- model: sersic'.")
+        _check_keys(entry, _COMPONENT, f"component {position}")
+        if not isinstance(entry.get("model"), str):
+            raise DescriptionError(f"Component {position} needs 'model:', such as sersic or flat sky.")
+        kind = model_by_name(entry["model"])
+        name = _name(entry, components)
+        given = entry.get("parameters") or {}
+        if not isinstance(given, Mapping):
+            raise DescriptionError(f"parameters of {name} must be a mapping, such as 'n: 1'.")
+        components.append(Component(name, kind, first))
+        wishes.append(_wishes(name, kind.specs, given))
+        first += len(kind.specs)
+    return components, wishes
+
+
+def _name(entry: Mapping[str, Any], earlier: list[Component]) -> str:
+    taken = {component.name for component in earlier}
+    given = entry.get("name")
+    if given is None:
+        base = str(entry["model"])
+        name, count = base, 2
+        while name in taken:
+            name, count = f"{base} {count}", count + 1
+        return name
+    name = str(given)
+    if not name or len(name) > 60 or "." in name or not all(c.isalnum() or c in " _-" for c in name):
+        raise DescriptionError(
+            f"A component is named {name[:60]!r}; a name has 1 to 60 letters, digits, spaces, hyphens and underscores."
+        )
+    if name in taken:
+        raise DescriptionError(f"Two components are named '{name}'. Give each its own name.")
+    return name
+
+
+def _wishes(name: str, specs: tuple[Spec, ...], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the description says of each parameter: {parameter: {value, fixed, bounds, link, prior}}."""
+    known = [spec.name for spec in specs]
+    flat: dict[str, Any] = {}
+    for key, entry in given.items():
+        if key == "center" and "center.x" in known:
+            flat |= _split_center(name, entry)
+        elif key in known:
+            flat[key] = entry
+        else:
+            shown = list(dict.fromkeys("center" if k.startswith("center.") else k for k in known))
+            raise DescriptionError(f"{name} has no parameter '{key}'. {did_you_mean(str(key), shown)}")
+    wishes = {}
+    for key, entry in flat.items():
+        wish = dict(entry) if isinstance(entry, Mapping) else {"value": entry}
+        _check_keys(wish, _PARAMETER, f"parameter {name}.{key}")
+        if "link" in wish and len(wish) > 1:
+            raise DescriptionError(f"{name}.{key} has a link, so it cannot have {', '.join(set(wish) - {'link'})} too.")
+        if wish.get("value") is not None:
+            wish["value"] = _number(wish["value"], f"{name}.{key}")
+        if not isinstance(wish.get("fixed", False), bool):
+            raise DescriptionError(f"fixed of {name}.{key} must be true or false.")
+        wishes[key] = wish
+    return wishes
+
+
+def _split_center(name: str, entry: Any) -> dict[str, Any]:
+    """center as two parameters."""
+    if isinstance(entry, Mapping):
+        _check_keys(entry, _PARAMETER, f"parameter {name}.center")
+        parts: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        for key, value in entry.items():
+            if key == "link":
+                parts[0]["link"], parts[1]["link"] = f"{value}.x", f"{value}.y"
+            elif key in ("value", "bounds", "prior") and value is not None:
+                if isinstance(value, str) or len(pair := list(value)) != 2:
+                    raise DescriptionError(f"{key} of {name}.center needs two entries, for x and y.")
+                parts[0][key], parts[1][key] = pair
+            else:
+                parts[0][key] = parts[1][key] = value
+        return {"center.x": parts[0], "center.y": parts[1]}
+    if not isinstance(entry, list | tuple) or len(entry) != 2:
+        raise DescriptionError(f"center of {name} must be [x, y] or a mapping with 'value: [x, y]'.")
+    return {"center.x": entry[0], "center.y": entry[1]}
+
+
+def _number(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise DescriptionError(f"{what} is {value!r}; it must be a number.")
+    if not math.isfinite(value):
+        raise DescriptionError(f"{what} is {value}; it must be a finite number.")
+    return float(value)
+
+
+def _known_values(components: list[Component], wishes: list[dict[str, dict[str, Any]]]) -> list[dict[str, float]]:
+    """Values that the start from the data must respect, per component; links to plain values followed."""
+    known = [
+        {key: wish["value"] for key, wish in wish_of.items() if wish.get("value") is not None} for wish_of in wishes
+    ]
+    by_key = {f"{c.name}.{key}": value for c, values in zip(components, known, strict=True) for key, value in values.items()}
+    for wish_of, values in zip(wishes, known, strict=True):
+        for key, wish in wish_of.items():
+            if wish.get("link") in by_key:
+                values[key] = by_key[wish["link"]]
+    return known
+
+
+def _parameters(
+    components: list[Component], wishes: list[dict[str, dict[str, Any]]], starts: list[dict[str, float]]
+) -> list[Parameter]:
+    keys = [f"{c.name}.{spec.name}" for c in components for spec in c.model.specs]
+    parameters = []
+    for component, wish_of, start in zip(components, wishes, starts, strict=True):
+        for spec in component.model.specs:
+            wish = wish_of.get(spec.name, {})
+            key = f"{component.name}.{spec.name}"
+            link: Link | None = None
+            if "link" in wish:
+                link = parse_link(str(wish["link"]), keys)
+            lower, upper = _bounds(wish.get("bounds"), spec, key)
+            prior = parse_prior(str(wish["prior"]), key) if wish.get("prior") is not None else None
+            if prior is not None:
+                lower, upper = max(lower, prior.support[0]), min(upper, prior.support[1])
+            value = start[spec.name]
+            if "value" not in wish and link is None:
+                # A start from the data gives way to the bounds; a stated value outside them is an error.
+                value = min(max(value, lower), upper)
+            parameters.append(Parameter(component.name, spec, value, lower, upper, bool(wish.get("fixed")), link, prior))
+    return parameters
+
+
+def _bounds(given: Any, spec: Spec, key: str) -> tuple[float, float]:
+    if given is None:
+        return spec.lower, spec.upper
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise DescriptionError(f"bounds of {key} must be [lower, upper]; null leaves a side open.")
+    lower, upper = (
+        default if side is None else _number(side, f"a bound of {key}")
+        for side, default in zip(given, (spec.lower, spec.upper), strict=True)
+    )
+    if lower >= upper:
+        raise ParameterError(f"{key} has bounds [{lower:g}, {upper:g}]: the lower one must be below the upper one.")
+    return lower, upper
+
+
+def _fitters(entries: Any) -> list[tuple[str, dict[str, object]]]:
+    from engine.fitters import registry
+
+    if entries is None:
+        return []
+    if not isinstance(entries, list):
+        raise DescriptionError("fitters must be a list, such as '- lm: {max_steps: 100}'.")
+    chosen: list[tuple[str, dict[str, object]]] = []
+    known = registry()
+    for entry in entries:
+        name, options = (entry, {}) if isinstance(entry, str) else next(iter(entry.items())) if isinstance(entry, Mapping) and len(entry) == 1 else (None, None)
+        if name is None:
+            raise DescriptionError("A fitter is a name or a mapping of one name to its options: '- lm: {max_steps: 100}'.")
+        if name not in known:
+            raise DescriptionError(f"There is no fitter '{name}'. {did_you_mean(str(name), known)}")
+        options = dict(options or {})
+        known[name].configured(options)
+        chosen.append((str(name), options))
+    return chosen
