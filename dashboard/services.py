@@ -13,6 +13,7 @@ import engine
 from dashboard.jobs import Jobs
 from dashboard.settings import Settings
 from dashboard.store import ROLES, Project, Store, StoreError, file_reference
+from engine.examples import EXAMPLES
 
 _KEY_ROLES = {key: role for role, key in ROLES.items()}
 
@@ -29,7 +30,7 @@ class Services:
         """Make a project of one of the engine's examples; engine.EngineError for an unknown name."""
         with tempfile.TemporaryDirectory(prefix="residua-example-") as folder:
             path = engine.write_example(name, folder)
-            return import_fit(self.store, path, title or engine.examples()[name])
+            return import_fit(self.store, path, title or EXAMPLES[name].title)
 
 
 def import_fit(store: Store, path: Path, title: str) -> Project:

@@ -14,8 +14,18 @@ from engine.errors import (
 )
 from engine.examples import example, examples, write_example
 from engine.fitters import fit, steps
-from engine.images import Image, inspect_fits, north_angle, pixel_scale, read_image, sky_position
+from engine.images import (
+    ExtensionInfo,
+    FitsContents,
+    Image,
+    inspect_fits,
+    north_angle,
+    pixel_scale,
+    read_image,
+    sky_position,
+)
 from engine.models.start import detect, start_values
+from engine.outputs import write_run
 from engine.problem import Problem
 from engine.results import FitResult, Status, Step
 from engine.simulate import simulate
@@ -23,7 +33,9 @@ from engine.simulate import simulate
 __all__ = [
     "DescriptionError",
     "EngineError",
+    "ExtensionInfo",
     "FitResult",
+    "FitsContents",
     "FitterError",
     "Image",
     "ImageError",
@@ -47,4 +59,5 @@ __all__ = [
     "start_values",
     "steps",
     "write_example",
+    "write_run",
 ]

@@ -1,6 +1,6 @@
 """What a fit leaves on disk: `result.json`, `images.fits`, `parameters.ecsv` and `fit.yaml`.
 
-The four files of a run folder and their contents:
+The files of a run folder and their contents:
 
 - `result.json`: the numbers and their provenance, strict JSON (null where a number is not finite). It is
   written last: a folder that has it is complete.
@@ -8,7 +8,8 @@ The four files of a run folder and their contents:
   extension per component named `MODEL:<component>`. Each keeps the celestial WCS. Of a window, LTV1/LTV2 tell
   where its first pixel lies in the full image (IRAF's convention: window pixel = full pixel + LTV).
 - `parameters.ecsv`: one row per parameter, an astropy table.
-- `fit.yaml`: a description whose start values are the fitted ones, to be fitted again.
+- `fit.yaml`: a description whose start values are the fitted ones, to be fitted again. Where the inputs were
+  arrays and not files, they are kept in `inputs.fits` beside it.
 
 Each file is written under another name and renamed, so a reader never sees half of one.
 """
@@ -51,7 +52,7 @@ def write_run(
     """Write a run's folder (made when missing) and return its path.
 
     Args:
-        folder: Where the four files go; older ones of the same names are replaced.
+        folder: Where the files go; older ones of the same names are replaced.
         problem: What was fitted.
         result: What came of it.
         source_names: What to call the input files in the outputs, from path to name, where their paths mean
@@ -62,7 +63,7 @@ def write_run(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    description = _renamed(plain(problem.describe(result.values)), source_names or {})
+    description = _renamed(_with_inputs(folder, problem.describe(result.values)), source_names or {})
     _replace(folder / "images.fits", lambda stream: image_list(problem, result).writeto(stream))
     _replace(folder / "parameters.ecsv", lambda stream: stream.write(_ecsv(parameter_table(problem, result))))
     _replace(folder / "fit.yaml", lambda stream: stream.write(_yaml(description)))
@@ -190,6 +191,24 @@ def to_json(value: Any) -> str:
 
 def _bound(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else float(value)
+
+
+def _with_inputs(folder: Path, description: Mapping[str, Any]) -> Any:
+    """The description as plain values; arrays among its images are written to `inputs.fits` and named."""
+    images = []
+    hdus: list[Any] = [fits.PrimaryHDU()]
+    for number, entry in enumerate(description["images"]):
+        changed = dict(entry)
+        for key, value in entry.items():
+            if isinstance(value, np.ndarray):
+                name = f"{key.upper()}{number or ''}"
+                pixels = value.astype(np.uint8) if value.dtype == bool else np.asarray(value)
+                hdus.append(fits.ImageHDU(pixels, name=name))
+                changed[key] = f"inputs.fits[{name}]"
+        images.append(changed)
+    if len(hdus) > 1:
+        _replace(folder / "inputs.fits", lambda stream: fits.HDUList(hdus).writeto(stream))
+    return plain({**description, "images": images})
 
 
 def _renamed(description: Any, source_names: Mapping[str, str]) -> Any:

@@ -57,7 +57,7 @@ class Jobs:
         self._store = store
         self._n_workers = n_workers
         self._torch_threads = torch_threads
-        self._cancel_grace = cancel_grace
+        self.cancel_grace = cancel_grace
         self._hub = EventHub()
         self._active: dict[str, _Active] = {}
         self._timers: dict[str, threading.Timer] = {}
@@ -276,7 +276,7 @@ class Jobs:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CANCEL_FLAG).touch()
         if run_id not in self._timers:
-            timer = threading.Timer(self._cancel_grace, self._later, (self._end_by_force, run_id))
+            timer = threading.Timer(self.cancel_grace, self._later, (self._end_by_force, run_id))
             timer.daemon = True
             self._timers[run_id] = timer
             timer.start()
