@@ -34,7 +34,9 @@ def at_bound(problem: Problem, x: np.ndarray) -> np.ndarray:
     """Return True for each parameter that lies on one of its bounds, (free,)."""
     space = problem.space
     # Fitters cut off at the bounds exactly; the margin is for rounding alone, whatever the unit.
-    return np.asarray((x <= space.lower + 1e-12 * abs(space.lower)) | (x >= space.upper - 1e-12 * abs(space.upper)))
+    return np.asarray(
+        (x <= space.lower + 1e-12 * abs(space.lower)) | (x >= space.upper - 1e-12 * abs(space.upper))
+    )
 
 
 def assess(problem: Problem, outcome: Outcome) -> Verdict:
@@ -54,7 +56,9 @@ def assess(problem: Problem, outcome: Outcome) -> Verdict:
         if inverse is None or smallest < _SINGULAR:
             if status is Status.CONVERGED:
                 status = Status.DEGENERATE
-            particulars.append(f"The data do not constrain {flattest_direction(inner, [names[i] for i in free])}.")
+            particulars.append(
+                f"The data do not constrain {flattest_direction(inner, [names[i] for i in free])}."
+            )
         if inverse is not None:
             covariance[np.ix_(free, free)] = inverse
     at_bounds = [name for name, stuck in zip(names, bound, strict=True) if stuck]
