@@ -13,18 +13,19 @@ from engine.images.text import counted
 _SAMPLE = 2_000_000
 _BOX = 5
 #: Pixels beyond which looking for sources takes too long for a glance.
-_LARGE = 20_000_000
+_LARGE = 5_000_000
 
 
 def value_notices(data: NDArray[np.float64], bad: NDArray[np.bool_], what: str) -> list[str]:
     """Return notices about used pixels that are all alike, none positive, or absurdly large."""
-    used = data[~bad]
+    used = data[~bad] if bad.any() else data.ravel()
     if used.size == 0:
         return []
-    if used.min() == used.max():
+    lowest, highest = float(used.min()), float(used.max())
+    if lowest == highest:
         return [f"{what} is constant ({used[0]:.6g} in every used pixel): there is no signal to fit."]
     notices = []
-    if used.max() <= 0:
+    if highest <= 0:
         notices.append(
             f"No pixel of {what} is positive, so there may be no source to fit. Is the sign right?"
         )
@@ -38,8 +39,8 @@ def value_notices(data: NDArray[np.float64], bad: NDArray[np.bool_], what: str) 
         return notices
     low, middle, high = np.percentile(used[:: max(1, used.size // _SAMPLE)], [1, 50, 99])
     spread = high - low
-    n_extreme = int(np.count_nonzero(np.abs(used - middle) > 1e6 * spread)) if spread > 0 else 0
-    if n_extreme:
+    if 0 < 1e6 * spread < max(highest - middle, middle - lowest):
+        n_extreme = int(np.count_nonzero(np.abs(used - middle) > 1e6 * spread))
         notices.append(
             f"{counted(n_extreme, 'pixel')} of {what} lie more than a million times the image's spread from "
             "its median; mask them if they are saturated or damaged."

@@ -10,7 +10,6 @@ import hashlib
 import io
 import os
 import re
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ImageError
 from engine.images.image import MIN_SIDE
+from engine.images.quiet import quiet
 from engine.images.structure import BLOCK, CARD, Hdu, Header, HeaderError, kept_axes, scan, tile_problem
 from engine.images.text import clean, counted, listed, size_text
 from engine.images.unpack import Limits, open_regular, unpacked
@@ -387,10 +387,8 @@ def _decode(file: FitsFile, hdu: Hdu) -> NDArray[np.float64]:
         block = fits.PrimaryHDU().header.tostring().encode("ascii") + block
     try:
         # astropy warns about cosmetic flaws of a header, which do not matter once the pixels are right.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(io.BytesIO(block), memmap=False) as opened:
-                data = np.array(opened[1 if hdu.index else 0].data, dtype=np.float64)
+        with quiet(), fits.open(io.BytesIO(block), memmap=False) as opened:
+            data = np.array(opened[1 if hdu.index else 0].data, dtype=np.float64)
     except Exception as error:
         # Decoders fail with many exception types; what they mean here is always the same.
         raise ImageError(

@@ -77,7 +77,10 @@ class _Reader:
         return plane.data, label, plane
 
     def _from_array(self, role: str, source: NDArray[Any], label: str) -> NDArray[np.float64]:
-        array = np.asarray(source)
+        try:
+            array = np.asarray(source)
+        except ValueError:
+            raise ImageError(f"{label} is not a regular array. Give a path or a 2-D array.") from None
         if array.dtype.kind not in "buif":
             raise ImageError(f"{label} has the type {array.dtype}, but must hold real numbers.")
         if array.ndim != 2:
@@ -318,9 +321,10 @@ def _gain_hint(plane: Plane, what: str) -> list[str]:
 
 
 def _window(window: Sequence[int], shape: tuple[int, int], what: str) -> tuple[int, int, int, int]:
-    if len(window) != 4 or not all(_is_integer(edge) for edge in window):
-        raise ImageError(f"window is {clean(list(window))}, but must be four integers [x0, x1, y0, y1].")
-    x0, x1, y0, y1 = (int(edge) for edge in window)
+    edges = list(window) if isinstance(window, (Sequence, np.ndarray)) else []
+    if len(edges) != 4 or not all(_is_integer(edge) for edge in edges):
+        raise ImageError(f"window is {clean(window)}, but must be four integers [x0, x1, y0, y1].")
+    x0, x1, y0, y1 = (int(edge) for edge in edges)
     ny, nx = shape
     if min(x0, y0) < 0 or not (x0 + MIN_SIDE <= x1 <= nx and y0 + MIN_SIDE <= y1 <= ny):
         raise ImageError(

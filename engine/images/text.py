@@ -10,7 +10,7 @@ def clean(text: object, limit: int = 80) -> str:
 
     Quotes, angle brackets and the like stay: a page has to escape them where it shows them.
 
-    >>> clean("a\\nb")
+    >>> clean("a\nb")
     'a?b'
     """
     line = "".join(letter if letter.isprintable() else "?" for letter in str(text)[: 4 * limit]).strip()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.images.quiet import quiet
 from engine.images.structure import CARD, Header
 
 if TYPE_CHECKING:
@@ -209,7 +207,7 @@ def _build(header: Header, fits_axes: list[int], with_distortion: bool) -> WCS |
             continue
         if _LINEAR_KEYS.fullmatch(key) or (has_sip and _SIP_KEYS.fullmatch(key)):
             cards.append(card)
-    with _quiet():
+    with quiet():
         wcs_header = fits.Header.fromstring("".join(cards) + "END".ljust(CARD))
         for axis in fits_axes:
             ctype = str(wcs_header.get(f"CTYPE{axis}", ""))
@@ -268,18 +266,3 @@ def _sexagesimal(value: float, decimals: int, sign: str) -> str:
     seconds, fraction = divmod(ticks, unit)
     head = "" if not sign else ("-" if value < 0 else "+")
     return f"{head}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{fraction:0{decimals}d}"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep astropy from printing remarks about headers: notices say what matters."""
-    from astropy import log
-
-    level = log.level
-    log.setLevel("ERROR")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)

@@ -263,6 +263,8 @@ def test_arrays_are_copied_and_nan_is_masked(data: NDArray[np.float64]) -> None:
         (np.zeros((9, 9), dtype=complex), "complex128, but must hold real numbers"),
         (np.full((9, 9), "a"), "must hold real numbers"),
         (np.full((9, 9), np.nan), "All 81 pixels"),
+        ([[1, 2], [3]], "not a regular array"),
+        ({"a": 1}, "must hold real numbers"),
     ],
 )
 def test_useless_arrays_are_refused(values: NDArray[Any], match: str) -> None:
@@ -485,7 +487,17 @@ def test_a_window_cuts_everything_and_keeps_the_origin(data: NDArray[np.float64]
 
 @pytest.mark.parametrize(
     "window",
-    [[0, 37, 0, 24], [-1, 9, 0, 9], [5, 7, 0, 9], [9, 5, 0, 9], [0, 9, 0], [0, 9, 0, 9.5], [0, 9, 0, True]],
+    [
+        [0, 37, 0, 24],
+        [-1, 9, 0, 9],
+        [5, 7, 0, 9],
+        [9, 5, 0, 9],
+        [0, 9, 0],
+        [0, 9, 0, 9.5],
+        [0, 9, 0, True],
+        5,
+        "0:9",
+    ],
 )
 def test_impossible_windows_are_refused(data: NDArray[np.float64], window: list[Any]) -> None:
     with pytest.raises(ImageError, match="window is"):
