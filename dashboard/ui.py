@@ -15,10 +15,26 @@ import panel_material_ui as pmui
 import param
 
 FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", sans-serif'
-LIGHT = {"accent": "#0b6b7f", "on_accent": "#ffffff", "bg": "#f4f6f7", "surface": "#ffffff", "text": "#171c21",
-         "muted": "#56616c", "line": "#dce1e6", "bad": "#b3261e"}
-DARK = {"accent": "#5cc3d6", "on_accent": "#06212a", "bg": "#0e1114", "surface": "#161a1f", "text": "#e7ebee",
-        "muted": "#9ba7b2", "line": "#2a3138", "bad": "#ff9b91"}
+LIGHT = {
+    "accent": "#0b6b7f",
+    "on_accent": "#ffffff",
+    "bg": "#f4f6f7",
+    "surface": "#ffffff",
+    "text": "#171c21",
+    "muted": "#56616c",
+    "line": "#dce1e6",
+    "bad": "#b3261e",
+}
+DARK = {
+    "accent": "#5cc3d6",
+    "on_accent": "#06212a",
+    "bg": "#0e1114",
+    "surface": "#161a1f",
+    "text": "#e7ebee",
+    "muted": "#9ba7b2",
+    "line": "#2a3138",
+    "bad": "#ff9b91",
+}
 
 # One color per component of a scene, in order: Okabe and Ito's colour-blind-safe set without black.
 COMPONENT_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2", "#999999")
@@ -60,7 +76,9 @@ def _palette(colors: dict[str, str], mode: str) -> dict[str, Any]:
                     }
                 }
             },
-            "MuiToolbar": {"styleOverrides": {"root": {"minHeight": "48px !important", "padding": "0 12px !important"}}},
+            "MuiToolbar": {
+                "styleOverrides": {"root": {"minHeight": "48px !important", "padding": "0 12px !important"}}
+            },
             "MuiButton": {"styleOverrides": {"root": {"textTransform": "none", "boxShadow": "none"}}},
         },
     }
@@ -110,7 +128,9 @@ def page(title: str, *, header: list[Any], main: list[Any]) -> pmui.Page:
 
 def _brand() -> pn.pane.HTML:
     mark = static_text("logo.svg")
-    return html(f'<a class="brand" href="/" aria-label="Residua, all projects">{mark}<span>Residua</span></a>')
+    return html(
+        f'<a class="brand" href="/" aria-label="Residua, all projects">{mark}<span>Residua</span></a>'
+    )
 
 
 def html(text: str, **options: Any) -> pn.pane.HTML:
@@ -119,7 +139,9 @@ def html(text: str, **options: Any) -> pn.pane.HTML:
     return pn.pane.HTML(text, stylesheets=[stylesheet()], **options)
 
 
-def button(label: str, on_click: Callable[[Any], Any] | None = None, *, kind: str = "plain", **options: Any) -> Any:
+def button(
+    label: str, on_click: Callable[[Any], Any] | None = None, *, kind: str = "plain", **options: Any
+) -> Any:
     """A button: ``kind`` is "main" (one a page), "plain" or "quiet"."""
     look = {
         "main": {"variant": "contained", "color": "primary"},
@@ -134,7 +156,9 @@ def button(label: str, on_click: Callable[[Any], Any] | None = None, *, kind: st
 
 def icon_button(label: str, icon: str, on_click: Callable[[Any], Any] | None = None, **options: Any) -> Any:
     """A small button with an icon of the Material set; ``label`` is its accessible name and tooltip."""
-    widget = pmui.IconButton(label=label, icon=icon, **{"size": "small", "margin": 0, "description": label, **options})
+    widget = pmui.IconButton(
+        label=label, icon=icon, **{"size": "small", "margin": 0, "description": label, **options}
+    )
     if on_click is not None:
         widget.on_click(on_click)
     return widget
@@ -181,3 +205,26 @@ def live_region() -> pn.pane.HTML:
 def say(region: pn.pane.HTML, text: str) -> None:
     """Speak ``text`` through a live region."""
     region.object = f'<div class="visually-hidden" role="status" aria-live="polite">{escape(text)}</div>'
+
+
+def rule() -> pn.pane.HTML:
+    """A thin line between sections."""
+    return html('<hr class="rule">', sizing_mode="stretch_width", height=1)
+
+
+def crumb(title: str) -> pn.pane.HTML:
+    """Where we are, in the header."""
+    return html(
+        '<div class="crumb"><span class="muted" aria-hidden="true">/</span>'
+        f'<h1 class="ellipsis">{escape(title)}</h1></div>',
+        sizing_mode="stretch_width",
+    )
+
+
+def message_page(title: str, sentence: str) -> pmui.Page:
+    """A page with one sentence and the way back."""
+    text = (
+        f'<div class="lonely"><h1>{escape(title)}</h1><p>{escape(sentence)}</p>'
+        '<p><a href="/">All projects</a></p></div>'
+    )
+    return page(title, header=[], main=[html(text, sizing_mode="stretch_width")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +48,7 @@ class ImagePanels:
     ellipses: ColumnDataSource
     compass: ColumnDataSource
 
-    def __iter__(self):  # noqa: ANN204
+    def __iter__(self) -> Iterator[ImagePanel]:
         return iter((self.data, self.model, self.residual))
 
 
@@ -63,8 +64,9 @@ def image_panels() -> ImagePanels:
     )
     ellipses = ColumnDataSource({"xs": [], "ys": [], "x": [], "y": [], "name": [], "color": [], "width": []})
     compass = ColumnDataSource({"xs": [], "ys": [], "label_x": [], "label_y": [], "label": []})
-    panels = [_panel(kind, x_range, y_range, crosshair, ellipses, compass) for kind in KINDS]
-    return ImagePanels(*panels, ellipses=ellipses, compass=compass)
+    data, model, residual = (_panel(kind, x_range, y_range, crosshair, ellipses) for kind in KINDS)
+    _add_compass(data.figure, compass)
+    return ImagePanels(data, model, residual, ellipses, compass)
 
 
 def image_columns(data: np.ndarray, origin: tuple[int, int] = (0, 0)) -> dict[str, list]:
@@ -90,7 +92,6 @@ def _panel(
     y_range: Range1d | DataRange1d,
     crosshair: CrosshairTool,
     ellipses: ColumnDataSource,
-    compass: ColumnDataSource,
 ) -> ImagePanel:
     wheel = WheelZoomTool(zoom_on_axis=False)
     pan = PanTool()
@@ -114,13 +115,20 @@ def _panel(
     mapper = LinearColorMapper(palette=["#000000", "#ffffff"], low=0, high=1, nan_color="#808080")
     source = ColumnDataSource({"image": [BLANK], "x": [-0.5], "y": [-0.5], "dw": [1], "dh": [1]})
     plot.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper, name=f"image-{kind}")
-    plot.multi_line("xs", "ys", source=ellipses, color="#000000", line_width="width", alpha=0.35, line_cap="round",
-                    name="ellipse-halo")
+    plot.multi_line(
+        "xs",
+        "ys",
+        source=ellipses,
+        color="#000000",
+        line_width="width",
+        alpha=0.35,
+        line_cap="round",
+        name="ellipse-halo",
+    )
     plot.multi_line("xs", "ys", source=ellipses, color="color", line_width=1.5, name="ellipse")
-    plot.scatter("x", "y", source=ellipses, marker="cross", size=9, color="color", line_width=1.5, name="center")
-    plot.multi_line("xs", "ys", source=compass, color="#ffffff", line_width=1.5, name="compass")
-    plot.text("label_x", "label_y", text="label", source=compass, color="#ffffff", text_align="center",
-              text_baseline="middle", text_font_size="11px", text_font_style="bold", name="compass-label")
+    plot.scatter(
+        "x", "y", source=ellipses, marker="cross", size=9, color="color", line_width=1.5, name="center"
+    )
     plot.add_layout(
         ColorBar(
             color_mapper=mapper,
@@ -138,3 +146,24 @@ def _panel(
         "below",
     )
     return ImagePanel(kind, plot, source, mapper)
+
+
+def _add_compass(plot: figure, compass: ColumnDataSource) -> None:
+    """North and East arrows: white with a dark rim, to be seen on any image."""
+    plot.multi_line(
+        "xs", "ys", source=compass, color="#000000", line_width=3.5, alpha=0.45, name="compass-halo"
+    )
+    plot.multi_line("xs", "ys", source=compass, color="#ffffff", line_width=1.5, name="compass")
+    plot.text(
+        "label_x",
+        "label_y",
+        text="label",
+        source=compass,
+        color="#ffffff",
+        text_outline_color="#000000",
+        text_align="center",
+        text_baseline="middle",
+        text_font_size="11px",
+        text_font_style="bold",
+        name="compass-label",
+    )

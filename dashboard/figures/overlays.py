@@ -26,12 +26,16 @@ class Marker:
     selected: bool = False
 
 
-def ellipse(x: float, y: float, radius: float, axis_ratio: float, position_angle: float) -> tuple[np.ndarray, np.ndarray]:
+def ellipse(
+    x: float, y: float, radius: float, axis_ratio: float, position_angle: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Outline of an ellipse: ``radius`` is its semi-major axis, ``position_angle`` degrees from +y towards -x."""
     phase = np.linspace(0, 2 * np.pi, N_VERTICES)
     along, across = radius * np.cos(phase), radius * axis_ratio * np.sin(phase)
     angle = np.deg2rad(position_angle)
-    return x - along * np.sin(angle) + across * np.cos(angle), y + along * np.cos(angle) + across * np.sin(angle)
+    return x - along * np.sin(angle) + across * np.cos(angle), y + along * np.cos(angle) + across * np.sin(
+        angle
+    )
 
 
 def marker_columns(markers: Sequence[Marker]) -> dict[str, list[Any]]:
@@ -62,7 +66,8 @@ def compass_columns(
     directions = {name: (-np.sin(np.deg2rad(a)), np.cos(np.deg2rad(a))) for name, a in angles.items()}
     reach = 1.75 * length
     corner = [
-        origin[axis] - 0.5 + 0.35 * length + max(0.0, *(-reach * d[axis] for d in directions.values())) for axis in (0, 1)
+        origin[axis] - 0.5 + 0.35 * length + max(0.0, *(-reach * d[axis] for d in directions.values()))
+        for axis in (0, 1)
     ]
     for name, (dx, dy) in directions.items():
         tip = (corner[0] + length * dx, corner[1] + length * dy)

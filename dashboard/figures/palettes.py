@@ -17,7 +17,7 @@ def _interpolate(anchors: tuple[str, ...], n: int = N_COLORS) -> list[str]:
     rgb = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in anchors], dtype=float)
     at = np.linspace(0, len(anchors) - 1, n)
     channels = [np.interp(at, np.arange(len(anchors)), rgb[:, k]) for k in range(3)]
-    return ["#%02x%02x%02x" % tuple(round(c) for c in color) for color in zip(*channels, strict=True)]
+    return ["#" + "".join(f"{round(c):02x}" for c in color) for color in zip(*channels, strict=True)]
 
 
 GRAY = _interpolate(("#000000", "#ffffff"))

@@ -14,7 +14,9 @@ from dashboard.figures.palettes import IMAGE_PALETTES
 SIDE = 320
 
 
-def thumbnail(data: np.ndarray, mask: np.ndarray | None = None, *, palette: str = "viridis", side: int = SIDE) -> bytes:
+def thumbnail(
+    data: np.ndarray, mask: np.ndarray | None = None, *, palette: str = "viridis", side: int = SIDE
+) -> bytes:
     """A PNG of ``data`` (ny, nx), at most ``side`` pixels wide and high, asinh stretch, row 0 at the bottom."""
     low, high = display_limits(data, mask)["99.5 %"]
     small = for_display(np.nan_to_num(data, nan=low, posinf=high, neginf=low), reduction(data.shape, side))
@@ -26,7 +28,9 @@ def thumbnail(data: np.ndarray, mask: np.ndarray | None = None, *, palette: str 
     picture = Picture.fromarray(colors[(stretched[::-1] * 255).round().astype(int)])
     if max(picture.size) < side:  # small cut-outs keep sharp pixels
         factor = side // max(picture.size)
-        picture = picture.resize((picture.width * factor, picture.height * factor), Picture.Resampling.NEAREST)
+        picture = picture.resize(
+            (picture.width * factor, picture.height * factor), Picture.Resampling.NEAREST
+        )
     stream = io.BytesIO()
     picture.save(stream, format="PNG", optimize=True)
     return stream.getvalue()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import engine
 from dashboard.store import ROLES, File
 from dashboard.store.references import referenced
+from engine.images import ExtensionInfo, FitsContents
 
 _KEY_ROLES = {key: role for role, key in ROLES.items()}
 SETTINGS = (
@@ -19,39 +19,42 @@ SETTINGS = (
 )
 
 
-def roles_of(description: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """File id to (role, "[extension]" or "") as the description's first image uses them."""
-    found: dict[str, tuple[str, str]] = {}
+def roles_of(description: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """File id to its uses by the description's first image: (role, "[extension]" or "")."""
+    found: dict[str, list[tuple[str, str]]] = {}
     for entry in (description.get("images") or [])[:1]:
         for key, role in _KEY_ROLES.items():
             reference = referenced(entry[key]) if isinstance(entry.get(key), str) else None
             if reference is not None:
-                found[reference[0]] = (role, reference[1])
+                found.setdefault(reference[0], []).append((role, reference[1]))
     return found
 
 
 def file_rows(
-    files: Iterable[File], description: Mapping[str, Any], contents: Mapping[str, engine.FitsContents]
+    files: Iterable[File], description: Mapping[str, Any], contents: Mapping[str, FitsContents]
 ) -> list[dict[str, Any]]:
-    """One dict a file for the image list; ``contents`` is by file id, missing where a file cannot be looked into."""
+    """One dict for each use of a file, and one for each file that is not used.
+
+    ``contents`` is by file id; a file that cannot be looked into is missing there.
+    """
     used = roles_of(description)
     rows = []
     for file in files:
-        role, extension = used.get(file.id, ("", ""))
         inside = contents.get(file.id)
         images = [one for one in inside.extensions if one.kind == "image"] if inside else []
         default = inside.default_index if inside else None
-        chosen = extension.strip("[]") or ("" if default is None else str(default))
-        rows.append(
-            {
-                "id": file.id,
-                "name": file.name,
-                "role": role,
-                "extension": _index_of(images, chosen),
-                "extensions": [[str(one.index), _title(one)] for one in images],
-                "note": _shape(images[0]) if len(images) == 1 else "",
-            }
-        )
+        for role, extension in used.get(file.id, [("", "")]):
+            chosen = extension.strip("[]") or ("" if default is None else str(default))
+            rows.append(
+                {
+                    "id": file.id,
+                    "name": file.name,
+                    "role": role,
+                    "extension": _index_of(images, chosen),
+                    "extensions": [[str(one.index), _title(one)] for one in images],
+                    "note": _shape(images[0]) if len(images) == 1 else "",
+                }
+            )
     return rows
 
 
@@ -64,12 +67,18 @@ def setting_rows(description: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for key, label, help_text in SETTINGS:
         value = entry.get(key)
-        text = ", ".join(str(v) for v in value) if isinstance(value, list | tuple) else "" if value is None else f"{value:g}"
+        text = (
+            ", ".join(str(v) for v in value)
+            if isinstance(value, list | tuple)
+            else ""
+            if value is None
+            else f"{value:g}"
+        )
         rows.append({"key": key, "label": label, "help": help_text, "value": text, "placeholder": ""})
     return rows
 
 
-def _index_of(images: Iterable[engine.ExtensionInfo], chosen: str) -> str:
+def _index_of(images: Iterable[ExtensionInfo], chosen: str) -> str:
     """The extension's index as text, when it was chosen by name."""
     for one in images:
         names = {str(one.index), one.name, f"{one.name},{one.version}"}
@@ -78,9 +87,9 @@ def _index_of(images: Iterable[engine.ExtensionInfo], chosen: str) -> str:
     return chosen
 
 
-def _shape(one: engine.ExtensionInfo) -> str:
+def _shape(one: ExtensionInfo) -> str:
     return " × ".join(str(side) for side in reversed(one.shape or ()))
 
 
-def _title(one: engine.ExtensionInfo) -> str:
+def _title(one: ExtensionInfo) -> str:
     return f"{one.index} {one.name}".strip() + (f" ({_shape(one)})" if one.shape else "")

@@ -12,7 +12,7 @@ from engine import fitters
 class FitForm(param.Parameterized):
     """A choice among the engine's fitters. Each keeps its options while another is looked at."""
 
-    fitter = param.Selector(default="lm", objects=["lm"], doc="Key of the fitter.")
+    fitter: param.Selector[Any] = param.Selector(default="lm", objects=["lm"], doc="Key of the fitter.")
 
     def __init__(self, **params: Any) -> None:
         kinds = fitters.registry()
@@ -32,4 +32,6 @@ class FitForm(param.Parameterized):
     def options(self) -> dict[str, Any]:
         """The options that differ from their defaults: what a run is asked for."""
         chosen = self.chosen
-        return {name: value for name, value in chosen.options().items() if value != chosen.param[name].default}
+        return {
+            name: value for name, value in chosen.options().items() if value != chosen.param[name].default
+        }

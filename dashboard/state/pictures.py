@@ -58,7 +58,9 @@ def model_pictures(problem: engine.Problem) -> ModelPictures:
     chi2 = float((pull**2).sum())
     pull[image.weight == 0] = np.nan
     return ModelPictures(
-        image_columns(model, image.origin), image_columns(pull, image.origin), chi2 / problem.dof if problem.dof > 0 else np.nan
+        image_columns(model, image.origin),
+        image_columns(pull, image.origin),
+        chi2 / problem.dof if problem.dof > 0 else np.nan,
     )
 
 
@@ -84,5 +86,3 @@ def _compass(image: engine.Image) -> dict[str, list[Any]]:
     if found is None:
         return {key: [] for key in ("xs", "ys", "label_x", "label_y", "label")}
     return compass_columns(image.shape, found[0], found[1], image.origin)
-
-

@@ -27,7 +27,9 @@ def run_rows(runs: Iterable[Run], shown: str | None, titles: Mapping[str, str]) 
     for place, run in enumerate(ordered):
         ended = run.status.ended
         word = WAITING.get(run.status) or (
-            ("converged" if run.converged else "not converged") if run.status is RunStatus.FINISHED else str(run.status)
+            ("converged" if run.converged else "not converged")
+            if run.status is RunStatus.FINISHED
+            else str(run.status)
         )
         seconds = "" if run.seconds is None else f" · {run.seconds:.1f} s"
         rows.append(

@@ -8,6 +8,7 @@ from typing import Any
 
 import engine
 from dashboard.figures.overlays import Marker
+from engine.parameters import Parameter
 
 
 def color_of(colors: Sequence[str], index: int) -> str:
@@ -15,7 +16,9 @@ def color_of(colors: Sequence[str], index: int) -> str:
     return colors[index % len(colors)]
 
 
-def component_rows(problem: engine.Problem | None, selected: str, colors: Sequence[str]) -> list[dict[str, Any]]:
+def component_rows(
+    problem: engine.Problem | None, selected: str, colors: Sequence[str]
+) -> list[dict[str, Any]]:
     """One dict a component for the scene list."""
     if problem is None:
         return []
@@ -41,7 +44,9 @@ def parameter_rows(
     """One dict a parameter for the table. ``uncertainties`` is empty where no fit belongs to the values."""
     if problem is None:
         return []
-    order = {component.name: (index, component.model.title) for index, component in enumerate(problem.components)}
+    order = {
+        component.name: (index, component.model.title) for index, component in enumerate(problem.components)
+    }
     rows = []
     for parameter in problem.parameters:
         index, title = order[parameter.component]
@@ -58,7 +63,9 @@ def parameter_rows(
                 "help": parameter.help,
                 "unit": parameter.unit,
                 "value": parameter.value,
-                "uncertainty": uncertainty if uncertainty is not None and math.isfinite(uncertainty) else None,
+                "uncertainty": uncertainty
+                if uncertainty is not None and math.isfinite(uncertainty)
+                else None,
                 "free": parameter.free,
                 "link": _link(parameter),
                 "lower": _finite(parameter.lower),
@@ -98,7 +105,7 @@ def markers(problem: engine.Problem | None, selected: str, colors: Sequence[str]
     return found
 
 
-def _remark(parameter: engine.Parameter, at_bound: bool) -> tuple[str, str]:
+def _remark(parameter: Parameter, at_bound: bool) -> tuple[str, str]:
     if at_bound:
         return "at its bound", "warn"
     if parameter.link is not None:
@@ -108,7 +115,7 @@ def _remark(parameter: engine.Parameter, at_bound: bool) -> tuple[str, str]:
     return ("", "") if parameter.free else ("fixed", "")
 
 
-def _link(parameter: engine.Parameter) -> str:
+def _link(parameter: Parameter) -> str:
     link = parameter.link
     return "" if link is None else str(getattr(link, "text", link))
 

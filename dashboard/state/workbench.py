@@ -23,17 +23,14 @@ SAME = 1e-12
 
 @dataclass(frozen=True)
 class Opened:
-    """A description as the engine understands it: the image, and the problem once the scene has a component."""
+    """A description as the engine understands it: the image, and the problem once the scene has a component.
+
+    ``notices`` are sentences on what was guessed, masked or looks doubtful.
+    """
 
     image: engine.Image | None = None
     problem: engine.Problem | None = None
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """Sentences of the engine on what it guessed, masked or doubts."""
-        if self.problem is not None:
-            return tuple(self.problem.notices)
-        return tuple(self.image.notices) if self.image is not None else ()
+    notices: tuple[str, ...] = ()
 
 
 class Workbench(param.Parameterized):

@@ -22,7 +22,12 @@ class FitPanel(pn.viewable.Viewer):
     """The right side of the workbench."""
 
     def __init__(
-        self, form: FitForm, *, on_fit: Callable[[], Any], on_cancel: Callable[[], Any], on_run: Callable[[Message], Any]
+        self,
+        form: FitForm,
+        *,
+        on_fit: Callable[[], Any],
+        on_cancel: Callable[[], Any],
+        on_run: Callable[[Message], Any],
     ) -> None:
         super().__init__()
         self.form = form
@@ -31,8 +36,12 @@ class FitPanel(pn.viewable.Viewer):
         self.summary = ui.html(_summary(form), **WIDE)
         self.options = pn.Column(**WIDE, styles={"gap": "10px"}, visible=False)
         self.more = ui.button("Options", self._toggle_options, kind="quiet", size="small", icon="tune")
-        self.fit = ui.button("Fit", lambda _: on_fit(), kind="main", size="large", sizing_mode="stretch_width")
-        self.cancel = ui.button("Cancel", lambda _: on_cancel(), size="large", visible=False, sizing_mode="stretch_width")
+        self.fit = ui.button(
+            "Fit", lambda _: on_fit(), kind="main", size="large", sizing_mode="stretch_width"
+        )
+        self.cancel = ui.button(
+            "Cancel", lambda _: on_cancel(), size="large", visible=False, sizing_mode="stretch_width"
+        )
         self.progress = ui.html("", **WIDE, visible=False)
         self.curve = convergence_curve(ui.LIGHT["accent"])
         self.curve_box = pn.pane.Bokeh(self.curve.figure, **WIDE, height=150, visible=False)
@@ -44,8 +53,17 @@ class FitPanel(pn.viewable.Viewer):
         self._fill_options()
         self._layout = pn.Column(
             ui.html('<h2 class="section">Fit</h2>', **WIDE),
-            fitter, self.summary, self.more, self.options, pn.Row(self.fit, self.cancel, **WIDE, styles={"gap": "8px"}),
-            self.progress, self.curve_box, self.verdict, self.files, self.runs, self.live,
+            fitter,
+            self.summary,
+            self.more,
+            self.options,
+            pn.Row(self.fit, self.cancel, **WIDE, styles={"gap": "8px"}),
+            self.progress,
+            self.curve_box,
+            self.verdict,
+            self.files,
+            self.runs,
+            self.live,
             **WIDE,
             styles={"gap": "10px"},
         )
@@ -63,7 +81,11 @@ class FitPanel(pn.viewable.Viewer):
         fields: list[Any] = []
         for name in chosen.option_names():
             help_text = f'<p class="muted small">{escape(chosen.param[name].doc or "")}</p>'
-            fields.append(pn.Column(ui.option_field(chosen, name), ui.html(help_text, **WIDE), **WIDE, styles={"gap": "2px"}))
+            fields.append(
+                pn.Column(
+                    ui.option_field(chosen, name), ui.html(help_text, **WIDE), **WIDE, styles={"gap": "2px"}
+                )
+            )
         self.options.objects = fields
 
     def show_running(self, running: bool) -> None:

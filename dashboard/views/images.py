@@ -8,7 +8,9 @@ from dashboard.views.component import Component, script, styles
 
 
 class ImageList(Component):
-    """Messages: role (``id``, ``role``), extension (``id``, ``extension``), remove (``id``), setting (``key``, ``value``)."""
+    """Messages: role (``id``, ``was``, ``role``), extension (``id``, ``role``, ``extension``), remove (``id``,
+    ``role``), setting (``key``, ``value``).
+    """
 
     files = param.List([], doc="One dict a file: id, name, role, extensions [[key, title]], extension, note.")
     settings = param.List([], doc="Numbers of the image: key, label, value, help, placeholder.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dashboard import ui
 from dashboard.views.component import Component, script
 
@@ -26,7 +28,7 @@ class Keyboard(Component):
     _esm = script("keyboard.js")
 
 
-def help_dialog() -> object:
+def help_dialog() -> Any:
     """The list of shortcuts, and how the mouse works in the images."""
     lines = "".join(
         "<tr><td>" + " ".join(f"<kbd>{key}</kbd>" for key in keys.split()) + f"</td><td>{what}</td></tr>"

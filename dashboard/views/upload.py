@@ -14,7 +14,9 @@ class Upload(Component):
     """
 
     target = param.String("", doc="URL that takes the files; empty until there is a project.")
-    label = param.String("Drop FITS files here", doc="Words on the drop zone and accessible name of the field.")
+    label = param.String(
+        "Drop FITS files here", doc="Words on the drop zone and accessible name of the field."
+    )
     help = param.String("", doc="A second, quieter line.")
     compact = param.Boolean(False, doc="One line high.")
     go = param.String("", doc="Address to open when set.")

@@ -34,7 +34,9 @@ def note(kind: str, text: str) -> str:
     return f'<div class="note {kind if kind != "info" else ""}">{icon(kind)}<span>{escape(text)}</span></div>'
 
 
-def verdict(*, kind: str, message: str, figures: Sequence[tuple[str, str]], warnings: Sequence[str], stale: bool) -> str:
+def verdict(
+    *, kind: str, message: str, figures: Sequence[tuple[str, str]], warnings: Sequence[str], stale: bool
+) -> str:
     """HTML of the verdict. ``figures`` are (name, value) pairs; ``stale`` when values changed since the fit."""
     numbers = "".join(
         f"<div><dt>{escape(name)}</dt><dd class='num'>{escape(value)}</dd></div>" for name, value in figures
@@ -52,7 +54,8 @@ def downloads(run_id: str) -> str:
         f'<li><a href="/api/runs/{escape(run_id)}/files/{name}" download title="{escape(what)}">{name}</a></li>'
         for name, what in DOWNLOADS
     )
-    return f'<nav aria-label="Files of this run"><h2 class="section">Files</h2><ul class="files-of-run">{links}</ul></nav>'
+    title = '<h2 class="section">Files</h2>'
+    return f'<nav aria-label="Files of this run">{title}<ul class="files-of-run">{links}</ul></nav>'
 
 
 def progress(facts: dict[str, Any] | None) -> str:

@@ -60,7 +60,9 @@ class ImageViewer(pn.viewable.Viewer):
         ]
         self._layout = pn.Column(
             self.bar,
-            pn.Row(*boxes, sizing_mode="stretch_both", margin=0, styles={"gap": "10px", "padding": "0 10px 6px"}),
+            pn.Row(
+                *boxes, sizing_mode="stretch_both", margin=0, styles={"gap": "10px", "padding": "0 10px 6px"}
+            ),
             sizing_mode="stretch_both",
             margin=0,
             css_classes=["card"],

@@ -8,16 +8,16 @@ export function render({model}) {
 
   function entry(file) {
     const role = el("select", {class: "field role", "aria-label": `Role of ${file.name}`,
-                               onchange: () => model.send_msg({type: "role", id: file.id, role: role.value})})
+                               onchange: () => model.send_msg({type: "role", id: file.id, was: file.role, role: role.value})})
     for (const [key, title] of ROLES) role.add(new Option(title, key, false, key === file.role))
     const lines = el("div", {class: "grow stack tight"},
       el("div", {class: "row"},
         el("span", {class: "ellipsis grow name", title: file.name}, file.name),
-        icon_button(`Remove ${file.name}`, "trash", () => model.send_msg({type: "remove", id: file.id}))),
+        icon_button(`Remove ${file.name}`, "trash", () => model.send_msg({type: "remove", id: file.id, role: file.role}))),
       el("div", {class: "row"}, role))
     if (file.extensions.length > 1) {
       const extension = el("select", {class: "field grow", "aria-label": `Extension of ${file.name}`,
-                                      onchange: () => model.send_msg({type: "extension", id: file.id, extension: extension.value})})
+                                      onchange: () => model.send_msg({type: "extension", id: file.id, role: file.role, extension: extension.value})})
       for (const [key, title] of file.extensions) extension.add(new Option(title, key, false, key === file.extension))
       lines.lastChild.append(extension)
     } else if (file.note) {

@@ -1,5 +1,13 @@
 // Drop FITS files, or choose them: streamed to the server's upload route, one after the other, with progress.
 
+// Which file is what, by the words people put into names; it can be changed in the list of images.
+const WORDS = [["psf", /psf/], ["mask", /mask|(^|[^a-z])(bpm|dq)([^a-z]|$)/], ["variance", /(^|[^a-z])var(iance)?([^a-z]|$)/],
+               ["weight", /inv-?var|ivar|we?i?ght|wht|weight/], ["sigma", /sigma|(^|[^a-z])(err|error|rms|unc|noise)([^a-z]|$)/]]
+function role_of(name) {
+  const low = name.toLowerCase()
+  return WORDS.find(([, pattern]) => pattern.test(low))?.[0] ?? "image"
+}
+
 export function render({model}) {
   const input = el("input", {type: "file", multiple: true, class: "visually-hidden", "aria-label": model.label, tabindex: "-1"})
   const choose = el("button", {type: "button", class: "btn", onclick: () => input.click()}, "Choose files")
@@ -15,9 +23,8 @@ export function render({model}) {
       const request = new XMLHttpRequest()
       const bar = el("progress", {max: "1", value: "0", "aria-label": `Sending ${file.name}`})
       status.replaceChildren(el("div", {class: "row small"}, el("span", {class: "ellipsis grow"}, `Sending ${file.name}`), bar))
-      request.open("POST", `${target}?${new URLSearchParams({role: "", name: file.name})}`)
-      request.setRequestHeader("X-Residua", "upload")
-      request.upload.onprogress = (event) => { if (event.lengthComputable) bar.value = event.loaded / event.total }
+      request.open("POST", `${target}?${new URLSearchParams({role: role_of(file.name), name: file.name})}`)
+        request.upload.onprogress = (event) => { if (event.lengthComputable) bar.value = event.loaded / event.total }
       request.onerror = () => resolve({error: `${file.name} did not arrive: the connection to the server broke. Try again.`})
       request.onload = () => {
         try { resolve(JSON.parse(request.responseText)) }

@@ -1,0 +1,57 @@
+"""Opening a stored description: references become paths, the engine judges, sentences name files as people do."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import engine
+from dashboard.jobs.worker import with_names
+from dashboard.state.workbench import Opened
+from dashboard.store import Store
+
+IMAGE_KEYS = (
+    "data",
+    "sigma",
+    "variance",
+    "weight",
+    "gain",
+    "read_noise",
+    "mask",
+    "psf",
+    "psf_oversampling",
+    "zero_point",
+    "window",
+)
+
+
+def opener(store: Store, project_id: str) -> Callable[[Mapping[str, Any]], Opened]:
+    """The function a workbench opens its descriptions with. Safe to call on a thread."""
+
+    def open_description(description: Mapping[str, Any]) -> Opened:
+        entries = description.get("images") or []
+        if not entries or "data" not in entries[0]:
+            return Opened()
+        resolved = store.resolved_description(project_id, description)
+        names = store.display_names(project_id)
+        try:
+            opened = _open(resolved)
+        except engine.EngineError as error:
+            raise type(error)(with_names(str(error), names)) from error
+        return Opened(
+            opened.image, opened.problem, tuple(with_names(notice, names) for notice in opened.notices)
+        )
+
+    return open_description
+
+
+def _open(resolved: Mapping[str, Any]) -> Opened:
+    if resolved.get("components"):
+        problem = engine.load(copy.deepcopy(dict(resolved)))
+        return Opened(problem.image, problem, tuple(problem.notices))
+    entry = resolved["images"][0]
+    image = engine.read_image(
+        **{key: entry[key] for key in IMAGE_KEYS if key in entry}, name=entry.get("name", "image")
+    )
+    return Opened(image, None, tuple(image.notices))
