@@ -23,13 +23,15 @@ from engine.problem import Problem
 VERSION = 1
 _TOP = ("residua", "images", "components", "likelihood", "fitters", "seed")
 _IMAGE_FILES = ("data", "sigma", "variance", "weight", "mask", "psf")
-_IMAGE = ("name", *_IMAGE_FILES, "gain", "read_noise", "psf_oversampling", "zero_point", "window")
+_IMAGE = ("name", *_IMAGE_FILES, "invert_mask", "gain", "read_noise", "psf_oversampling", "zero_point", "window")
 _COMPONENT = ("name", "model", "parameters")
 _PARAMETER = ("value", "fixed", "bounds", "link", "prior")
 _MAX_BYTES = 10_000_000
 
 
-def load(source: str | Path | Mapping[str, Any], base: str | Path | None = None, *, device: str = "cpu") -> Problem:
+def load(
+    source: str | Path | Mapping[str, Any], base: str | Path | None = None, *, device: str = "cpu"
+) -> Problem:
     """Return the problem that a fit description states.
 
     Args:
@@ -54,13 +56,16 @@ def load(source: str | Path | Mapping[str, Any], base: str | Path | None = None,
     version = content.get("residua")
     if version != VERSION:
         raise DescriptionError(
-            f"The fit description has version {version!r}; this Residua reads version {VERSION}. Write 'residua: {VERSION}'."
+            f"The fit description has version {version!r}; this Residua reads version {VERSION}. "
+            f"Write 'residua: {VERSION}'."
         )
     image, entry = _image(content.get("images"), folder)
     components, wishes = _components(content.get("components"))
     likelihood = content.get("likelihood", "gaussian")
     if likelihood not in LIKELIHOODS:
-        raise DescriptionError(f"There is no likelihood '{likelihood}'. {did_you_mean(str(likelihood), LIKELIHOODS)}")
+        raise DescriptionError(
+            f"There is no likelihood '{likelihood}'. {did_you_mean(str(likelihood), LIKELIHOODS)}"
+        )
     starts, notices = fill_starts(image, components, _known_values(components, wishes))
     parameters = _parameters(components, wishes, starts)
     seed = content.get("seed")
@@ -123,18 +128,24 @@ def _or_none(bound: float) -> float | None:
 def _read(path: Path) -> Any:
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise DescriptionError(f"{path.name} is larger than {_MAX_BYTES // 1_000_000} MB: not a fit description.")
+            raise DescriptionError(
+                f"{path.name} is larger than {_MAX_BYTES // 1_000_000} MB: not a fit description."
+            )
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise DescriptionError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
     except UnicodeDecodeError as error:
-        raise DescriptionError(f"{path.name} is not a text file; a fit description is YAML or JSON.") from error
+        raise DescriptionError(
+            f"{path.name} is not a text file; a fit description is YAML or JSON."
+        ) from error
     try:
         return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (yaml.YAMLError, json.JSONDecodeError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = f", near line {line + 1}" if line is not None else ""
-        raise DescriptionError(f"{path.name} is not valid YAML or JSON{where}. Check colons, dashes and indents.") from error
+        raise DescriptionError(
+            f"{path.name} is not valid YAML or JSON{where}. Check colons, dashes and indents."
+        ) from error
 
 
 def _check_keys(mapping: Mapping[str, Any], known: Iterable[str], where: str) -> None:
@@ -148,10 +159,14 @@ def _image(entries: Any, folder: Path) -> tuple[Image, dict[str, Any]]:
     if not isinstance(entries, list) or not entries:
         raise DescriptionError("images must be a list with one entry: '- data: galaxy.fits'.")
     if len(entries) > 1:
-        raise DescriptionError(f"{len(entries)} images were given, but one image is fitted at a time. Keep one of them.")
+        raise DescriptionError(
+            f"{len(entries)} images were given, but one image is fitted at a time. Keep one of them."
+        )
     entry = entries[0]
     if not isinstance(entry, Mapping):
-        raise DescriptionError("An image is a mapping, such as '- data: galaxy.fits'. Maybe a 'data:' is missing.")
+        raise DescriptionError(
+            "An image is a mapping, such as '- data: galaxy.fits'. Maybe a 'data:' is missing."
+        )
     _check_keys(entry, _IMAGE, "an image")
     if entry.get("data") is None:
         raise DescriptionError("An image needs 'data:', the path of its FITS file.")
@@ -159,7 +174,9 @@ def _image(entries: Any, folder: Path) -> tuple[Image, dict[str, Any]]:
     for key in _IMAGE_FILES:
         if isinstance(entry.get(key), str | Path):
             absolute[key] = str(folder.resolve() / str(entry[key]))
-    options = {key: value for key, value in entry.items() if key not in ("data", "name") and value is not None}
+    options = {
+        key: value for key, value in entry.items() if key not in ("data", "name") and value is not None
+    }
     image = read_image(entry["data"], name=str(entry.get("name") or "image"), base=folder, **options)
     return image, absolute
 
@@ -223,7 +240,9 @@ def _wishes(name: str, specs: tuple[Spec, ...], given: Mapping[str, Any]) -> dic
         wish = dict(entry) if isinstance(entry, Mapping) else {"value": entry}
         _check_keys(wish, _PARAMETER, f"parameter {name}.{key}")
         if "link" in wish and len(wish) > 1:
-            raise DescriptionError(f"{name}.{key} has a link, so it cannot have {', '.join(set(wish) - {'link'})} too.")
+            raise DescriptionError(
+                f"{name}.{key} has a link, so it cannot have {', '.join(set(wish) - {'link'})} too."
+            )
         if wish.get("value") is not None:
             wish["value"] = _number(wish["value"], f"{name}.{key}")
         if not isinstance(wish.get("fixed", False), bool):
@@ -233,7 +252,7 @@ def _wishes(name: str, specs: tuple[Spec, ...], given: Mapping[str, Any]) -> dic
 
 
 def _split_center(name: str, entry: Any) -> dict[str, Any]:
-    """center as two parameters."""
+    """Return center.x and center.y."""
     if isinstance(entry, Mapping):
         _check_keys(entry, _PARAMETER, f"parameter {name}.center")
         parts: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
@@ -260,12 +279,19 @@ def _number(value: Any, what: str) -> float:
     return float(value)
 
 
-def _known_values(components: list[Component], wishes: list[dict[str, dict[str, Any]]]) -> list[dict[str, float]]:
+def _known_values(
+    components: list[Component], wishes: list[dict[str, dict[str, Any]]]
+) -> list[dict[str, float]]:
     """Values that the start from the data must respect, per component; links to plain values followed."""
     known = [
-        {key: wish["value"] for key, wish in wish_of.items() if wish.get("value") is not None} for wish_of in wishes
+        {key: wish["value"] for key, wish in wish_of.items() if wish.get("value") is not None}
+        for wish_of in wishes
     ]
-    by_key = {f"{c.name}.{key}": value for c, values in zip(components, known, strict=True) for key, value in values.items()}
+    by_key = {
+        f"{c.name}.{key}": value
+        for c, values in zip(components, known, strict=True)
+        for key, value in values.items()
+    }
     for wish_of, values in zip(wishes, known, strict=True):
         for key, wish in wish_of.items():
             if wish.get("link") in by_key:
@@ -293,7 +319,9 @@ def _parameters(
             if "value" not in wish and link is None:
                 # A start from the data gives way to the bounds; a stated value outside them is an error.
                 value = min(max(value, lower), upper)
-            parameters.append(Parameter(component.name, spec, value, lower, upper, bool(wish.get("fixed")), link, prior))
+            parameters.append(
+                Parameter(component.name, spec, value, lower, upper, bool(wish.get("fixed")), link, prior)
+            )
     return parameters
 
 
@@ -307,7 +335,9 @@ def _bounds(given: Any, spec: Spec, key: str) -> tuple[float, float]:
         for side, default in zip(given, (spec.lower, spec.upper), strict=True)
     )
     if lower >= upper:
-        raise ParameterError(f"{key} has bounds [{lower:g}, {upper:g}]: the lower one must be below the upper one.")
+        raise ParameterError(
+            f"{key} has bounds [{lower:g}, {upper:g}]: the lower one must be below the upper one."
+        )
     return lower, upper
 
 
@@ -321,9 +351,13 @@ def _fitters(entries: Any) -> list[tuple[str, dict[str, object]]]:
     chosen: list[tuple[str, dict[str, object]]] = []
     known = registry()
     for entry in entries:
-        name, options = (entry, {}) if isinstance(entry, str) else next(iter(entry.items())) if isinstance(entry, Mapping) and len(entry) == 1 else (None, None)
-        if name is None:
-            raise DescriptionError("A fitter is a name or a mapping of one name to its options: '- lm: {max_steps: 100}'.")
+        if isinstance(entry, str):
+            entry = {entry: {}}
+        if not isinstance(entry, Mapping) or len(entry) != 1:
+            raise DescriptionError(
+                "A fitter is a name, or one name with its options: '- lm: {max_steps: 100}'."
+            )
+        name, options = next(iter(entry.items()))
         if name not in known:
             raise DescriptionError(f"There is no fitter '{name}'. {did_you_mean(str(name), known)}")
         options = dict(options or {})

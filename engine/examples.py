@@ -30,7 +30,9 @@ class Example:
     blurred: bool
 
 
-def _sersic(name: str, x: float, y: float, q: float, angle: float, n: float, radius: float, log: float) -> dict[str, Any]:
+def _sersic(
+    name: str, x: float, y: float, q: float, angle: float, n: float, radius: float, log: float
+) -> dict[str, Any]:
     return {
         "name": name,
         "model": "sersic",
@@ -57,9 +59,29 @@ EXAMPLES = {
         shape=(99, 99),
         truth=[
             _sky(1.5),
-            _sersic("sersic 0", 68.44035491, 65.58516735, 0.54945988, 37.19794926, 2.14513004, 22.05219055, 2.45583024),
-            _sersic("sersic 1", 54.00353786, 41.54430634, 0.40203928, 172.03862521, 2.88613347, 12.095631, 2.76711163),
-            _sersic("sersic 2", 43.13601431, 58.3422508, 0.71894728, 77.07973506, 3.264371, 4.3767236, 2.41520244),
+            _sersic(
+                "sersic 0",
+                68.44035491,
+                65.58516735,
+                0.54945988,
+                37.19794926,
+                2.14513004,
+                22.05219055,
+                2.45583024,
+            ),
+            _sersic(
+                "sersic 1",
+                54.00353786,
+                41.54430634,
+                0.40203928,
+                172.03862521,
+                2.88613347,
+                12.095631,
+                2.76711163,
+            ),
+            _sersic(
+                "sersic 2", 43.13601431, 58.3422508, 0.71894728, 77.07973506, 3.264371, 4.3767236, 2.41520244
+            ),
         ],
         start=[
             _sky(1.4),
@@ -112,12 +134,20 @@ def example(name: str) -> dict[str, Any]:
     """
     case = _find(name)
     psf = case.psf()
-    image, truth = simulate(case.truth, case.shape, seed=case.seed, noise=case.noise, psf=psf if case.blurred else None)
+    image, truth = simulate(
+        case.truth, case.shape, seed=case.seed, noise=case.noise, psf=psf if case.blurred else None
+    )
     variance = truth / 4 if case.noise == "half-poisson" else np.full(case.shape, float(case.noise) ** 2)
     entry: dict[str, Any] = {"name": name, "data": np.array(image.data), "variance": variance}
     if case.blurred:
         entry["psf"] = psf
-    return {"residua": 1, "images": [entry], "components": copy.deepcopy(case.start), "fitters": ["lm"], "seed": 42}
+    return {
+        "residua": 1,
+        "images": [entry],
+        "components": copy.deepcopy(case.start),
+        "fitters": ["lm"],
+        "seed": 42,
+    }
 
 
 def write_example(name: str, folder: str | Path) -> Path:

@@ -44,7 +44,7 @@ def flattest_direction(hessian: np.ndarray, names: list[str]) -> str:
     >>> flattest_direction(np.array([[1.0, -1.0], [-1.0, 1.0]]), ["a.n", "a.radius_e"])
     'a: n and radius_e, which trade off'
     """
-    unit, scale = _scaled(hessian)
+    unit, _ = _scaled(hessian)
     empty = np.flatnonzero(np.diag(hessian) <= 0)
     if empty.size:
         chosen = [names[i] for i in empty]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,26 +16,15 @@ from engine.images import Image
 from engine.likelihoods import LIKELIHOODS
 from engine.models.scene import Component, Painter
 from engine.parameters import Parameter, ParameterSpace
-from engine.render import Accuracy, Grid
+from engine.render import Accuracy
+from engine.tiles import Tile, cut
 
 Values = Mapping[str, float] | Sequence[float] | np.ndarray | None
+# Tile, parameter numbers, Jacobian, cost terms, score, curvature, chi2.
+PixelTerms = tuple[Tile, np.ndarray, Tensor, Tensor, Tensor, Tensor, Tensor]
 
-# An image up to this many pixels is worked on whole; a larger one in square tiles, so that memory stays flat.
-_WHOLE = 400_000
-_TILE = 256
 # A component is left out of tiles where it is fainter than this fraction of the noise of the mean pixel.
 _NEGLIGIBLE = 0.05
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A rectangle of the image: its grid in image coordinates, its place in the array, data and weight."""
-
-    grid: Grid
-    rows: slice
-    columns: slice
-    data: Tensor
-    weight: Tensor
 
 
 @dataclass(frozen=True)
@@ -56,7 +46,9 @@ class NormalEquations:
     @property
     def finite(self) -> bool:
         """True where every number is finite."""
-        return bool(math.isfinite(self.cost) and np.isfinite(self.gradient).all() and np.isfinite(self.hessian).all())
+        return bool(
+            math.isfinite(self.cost) and np.isfinite(self.gradient).all() and np.isfinite(self.hessian).all()
+        )
 
 
 class Problem:
@@ -102,35 +94,33 @@ class Problem:
         self._terms = LIKELIHOODS[likelihood].terms
         self._gain = float(getattr(image, "gain", None) or 1.0)
         self._painter = Painter(image.psf, image.psf_oversampling, self.accuracy, device)
-        self._tiles = self._cut()
+        self._tiles = cut(image, device)
         self.n_used = int((image.weight > 0).sum())
         if self.n_used == 0:
             raise ImageError(f"Image '{image.name}' has no usable pixel: all are masked or without weight.")
-        self._priors = [
-            (i, p.prior) for i, p in enumerate(self.space.parameters) if p.prior is not None and not p.fixed
-        ]
         weight = image.weight[image.weight > 0]
         self._noise = 1 / math.sqrt(float(np.median(weight)))
+        self._prepare()
 
-    def _cut(self) -> list[Tile]:
-        height, width = self.image.shape
-        left, bottom = self.image.origin
-        size = max(height, width) if height * width <= _WHOLE else _TILE
-        data = torch.tensor(self.image.data, device=self.device)
-        weight = torch.tensor(self.image.weight, device=self.device)
-        tiles = []
-        for row in range(0, height, size):
-            for column in range(0, width, size):
-                rows, columns = slice(row, min(row + size, height)), slice(column, min(column + size, width))
-                grid = Grid(
-                    left + column,
-                    bottom + row,
-                    columns.stop - columns.start,
-                    rows.stop - rows.start,
-                    device=self.device,
-                )
-                tiles.append(Tile(grid, rows, columns, data[rows, columns], weight[rows, columns]))
-        return tiles
+    def restricted(self, keep: Sequence[int], x: np.ndarray) -> Problem:
+        """Return the problem in which only the free parameters numbered ``keep`` are free, the others at ``x``.
+
+        What does not depend on them is rendered once.
+        """
+        part = copy.copy(self)
+        part.space = self.space.restricted(keep, x)
+        part._prepare()
+        return part
+
+    def _prepare(self) -> None:
+        """Sort out which components can change; the others become a background, rendered on first use."""
+        self._moving = self.space.moving()
+        self._live = [c for c in self.components if self._moving[c.columns].any()]
+        self._still = [c for c in self.components if not self._moving[c.columns].any()]
+        self._backgrounds: list[Tensor] | None = None
+        self._priors = [
+            (i, p.prior) for i, p in enumerate(self.parameters) if p.prior is not None and not p.fixed
+        ]
 
     # What is in it
 
@@ -167,7 +157,7 @@ class Problem:
         images = {component.name: np.zeros(self.image.shape) for component in self.components}
         for tile in self._tiles:
             for component in self.components:
-                image = self._painter.image(component, tile.grid, theta[component.columns])
+                image = self._painter.image(component, tile.grid, theta[component.columns].tolist())
                 images[component.name][tile.rows, tile.columns] = image.cpu().numpy()
         return images
 
@@ -230,71 +220,112 @@ class Problem:
 
         Memory is O(tile x parameters of the components in reach + parameters**2).
         """
+        return self._sums(x, hessian=True)
+
+    def cost_gradient(self, x: np.ndarray) -> NormalEquations:
+        """Return the same without the Hessian, which is left zero: for methods that use slopes alone."""
+        return self._sums(x, hessian=False)
+
+    def _sums(self, x: np.ndarray, hessian: bool) -> NormalEquations:
         theta, slope = self.space.expand(x)
-        size = len(theta)
+        size, free = len(theta), len(x)
         if not self.space.allowed(theta):
-            empty = np.zeros(len(x))
-            return NormalEquations(math.inf, math.inf, empty, np.zeros((len(x), len(x))))
-        gradient = np.zeros(size)
-        hessian = np.zeros((size, size))
+            return NormalEquations(math.inf, math.inf, np.zeros(free), np.zeros((free, free)))
+        gradient, curvature = np.zeros(size), np.zeros((size, size))
         cost = chi2 = 0.0
+        for _, where, jacobian, terms, score, bend, residual_square in self._pixel_terms(theta):
+            cost += float(terms.sum())
+            chi2 += float(residual_square)
+            gradient[where] += (jacobian @ score).cpu().numpy()
+            if hessian:
+                curvature[np.ix_(where, where)] += ((jacobian * bend) @ jacobian.T).cpu().numpy()
+        for i, prior in self._priors:
+            log_density, prior_slope, prior_curvature = prior.log_density(float(theta[i]))
+            cost -= 2 * log_density
+            gradient[i] += prior_slope
+            curvature[i, i] += prior_curvature
+        return NormalEquations(cost, chi2, slope.T @ gradient, slope.T @ curvature @ slope)
+
+    def score_covariance(self, x: np.ndarray, block: int = 5) -> np.ndarray:
+        """Return the sum over square blocks of pixels of the outer product of their scores, (free, free).
+
+        The middle of the sandwich: it measures how the residuals scatter, correlated within a block, instead
+        of trusting the weights. White (1982), eq. 3.2, clustered.
+        """
+        theta, slope = self.space.expand(x)
+        total = np.zeros((len(theta), len(theta)))
+        for tile, where, jacobian, _, score, _, _ in self._pixel_terms(theta):
+            scores = (jacobian * score).unflatten(1, (tile.grid.height, tile.grid.width))[None]
+            sums = torch.nn.functional.avg_pool2d(scores, block, ceil_mode=True, divisor_override=1)[
+                0
+            ].flatten(1)
+            total[np.ix_(where, where)] += (sums @ sums.T).cpu().numpy()
+        return np.asarray(slope.T @ total @ slope)
+
+    def _pixel_terms(self, theta: np.ndarray) -> Iterator[PixelTerms]:
+        """For each tile: its moving parameters' numbers and Jacobian, and the likelihood's terms, all flat."""
         with torch.inference_mode():
-            for tile, active in self._active(theta):
-                parts = [
-                    self._painter.gradient(c, tile.grid, theta[c.columns].tolist()).flatten(1) for c in active
-                ]
-                jacobian = torch.cat(parts) if parts else torch.zeros((0, tile.data.numel()), dtype=torch.float64)
-                model = torch.zeros(tile.data.numel(), dtype=torch.float64, device=self.device)
-                for component, part in zip(active, parts, strict=True):
+            for number, (tile, active) in enumerate(self._active(self._live, theta)):
+                parts, rows = [], [np.zeros(0, dtype=int)]
+                model = self._background(number).clone()
+                for component in active:
+                    part = self._painter.gradient(
+                        component, tile.grid, theta[component.columns].tolist()
+                    ).flatten(1)
                     amplitude = component.model.amplitude
                     model.add_(part[amplitude], alpha=float(theta[component.first + amplitude]))
-                weight = tile.weight.flatten()
-                residual = tile.data.flatten() - model
-                terms, score, curvature = self._terms(tile.data.flatten(), model, weight, self._gain)
-                cost += float(terms.sum())
-                chi2 += float((weight * residual).dot(residual))
-                where = np.concatenate([np.arange(c.first, c.columns.stop) for c in active] or [np.zeros(0, int)])
-                gradient[where] += (jacobian @ score).cpu().numpy()
-                hessian[np.ix_(where, where)] += ((jacobian * curvature) @ jacobian.T).cpu().numpy()
-        gradient, hessian = self._add_priors(theta, gradient, hessian)
-        return NormalEquations(
-            cost + self._prior_cost(theta), chi2, slope.T @ gradient, slope.T @ hessian @ slope
-        )
+                    moves = self._moving[component.columns]
+                    parts.append(part if moves.all() else part[torch.from_numpy(np.flatnonzero(moves))])
+                    rows.append(component.first + np.flatnonzero(moves))
+                jacobian = torch.cat(parts) if parts else model.new_zeros((0, model.numel()))
+                data, weight = tile.data.flatten(), tile.weight.flatten()
+                residual = data - model
+                terms, score, bend = self._terms(data, model, weight, self._gain)
+                yield (
+                    tile,
+                    np.concatenate(rows),
+                    jacobian,
+                    terms,
+                    score,
+                    bend,
+                    (weight * residual).dot(residual),
+                )
 
-    def _active(self, theta: np.ndarray) -> list[tuple[Tile, list[Component]]]:
+    def _background(self, number: int) -> Tensor:
+        """The light of the components that do not change, on tile ``number``, flat."""
+        if self._backgrounds is None:
+            theta, _ = self.space.expand(self.space.start)
+            self._backgrounds = []
+            for tile, active in self._active(self._still, theta):
+                total = torch.zeros(tile.data.numel(), dtype=torch.float64, device=self.device)
+                for component in active:
+                    total += self._painter.image(
+                        component, tile.grid, theta[component.columns].tolist()
+                    ).flatten()
+                self._backgrounds.append(total)
+        return self._backgrounds[number]
+
+    def _active(
+        self, components: Sequence[Component], theta: np.ndarray
+    ) -> list[tuple[Tile, list[Component]]]:
         """The components that matter in each tile."""
         if len(self._tiles) == 1:
-            return [(self._tiles[0], list(self.components))]
+            return [(self._tiles[0], list(components))]
         level = _NEGLIGIBLE * self._noise / math.sqrt(self.n_used)
-        reaches = {c.name: c.model.reach(theta[c.columns].tolist(), level) for c in self.components}
-        chosen = []
-        for tile in self._tiles:
-            grid, halo = tile.grid, self._painter.halo
-            active = []
-            for component in self.components:
-                if component.model.centered:
-                    x, y = theta[component.first], theta[component.first + 1]
-                    reach = reaches[component.name] + halo
-                    if not (
-                        grid.x0 - reach <= x <= grid.x0 + grid.width + reach
-                        and grid.y0 - reach <= y <= grid.y0 + grid.height + reach
-                    ):
-                        continue
-                active.append(component)
-            chosen.append((tile, active))
-        return chosen
-
-    def _prior_cost(self, theta: np.ndarray) -> float:
-        return -2 * sum(prior.log_density(float(theta[i]))[0] for i, prior in self._priors)
-
-    def _add_priors(
-        self, theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        for i, prior in self._priors:
-            _, slope, curvature = prior.log_density(float(theta[i]))
-            gradient[i] += slope
-            hessian[i, i] += curvature
-        return gradient, hessian
+        reach = {
+            c.name: c.model.reach(theta[c.columns].tolist(), level) + self._painter.halo for c in components
+        }
+        return [
+            (
+                tile,
+                [
+                    c
+                    for c in components
+                    if not c.model.centered or tile.touches(theta[c.first], theta[c.first + 1], reach[c.name])
+                ],
+            )
+            for tile in self._tiles
+        ]
 
     def require_degrees_of_freedom(self) -> None:
         """Raise :class:`FitterError` where there is nothing to fit or too little to fit it to."""

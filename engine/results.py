@@ -13,8 +13,12 @@ class Status(Enum):
 
     CONVERGED = "Converged: the remaining distance to the minimum is far below the uncertainties."
     AT_BOUND = "Converged onto a bound: a parameter at its limit is not measured. Widen the bound, or fix it."
-    DEGENERATE = "Degenerate: some combination of parameters hardly changes the model. Fix or link one of them."
-    STALLED = "Stalled: no step lowers chi2, though this is not a minimum. Check the mask, the noise and the start."
+    DEGENERATE = (
+        "Degenerate: some combination of parameters hardly changes the model. Fix or link one of them."
+    )
+    STALLED = (
+        "Stalled: no step lowers chi2, though this is not a minimum. Check the mask, the noise and the start."
+    )
     OUT_OF_STEPS = "Out of steps before converging. Raise max_steps, or start closer."
     NOT_FINITE = "The model or chi2 became infinite or not a number. Tighten the bounds, or start elsewhere."
     CANCELLED = "Stopped on request; the best values so far are kept."

@@ -33,10 +33,8 @@ class Verdict:
 def at_bound(problem: Problem, x: np.ndarray) -> np.ndarray:
     """Return True for each parameter that lies on one of its bounds, (free,)."""
     space = problem.space
-    # Fitters cut off at the bounds exactly; the margin is for rounding alone, whatever the unit.
-    return np.asarray(
-        (x <= space.lower + 1e-12 * abs(space.lower)) | (x >= space.upper - 1e-12 * abs(space.upper))
-    )
+    # Fitters cut off at the bounds exactly; one unit of rounding is allowed, whatever the unit of the parameter.
+    return np.asarray((x <= np.nextafter(space.lower, np.inf)) | (x >= np.nextafter(space.upper, -np.inf)))
 
 
 def assess(problem: Problem, outcome: Outcome) -> Verdict:

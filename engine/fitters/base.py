@@ -99,7 +99,11 @@ class Fitter(param.Parameterized):
                     allowed = f" It must be one of {', '.join(map(str, choices))}."
                 elif bounds:
                     low, high = ("any" if b is None else f"{b:g}" for b in bounds)
-                    allowed = f" It must lie between {low} and {high}." if high != "any" else f" The least is {low}."
+                    allowed = (
+                        f" It must lie between {low} and {high}."
+                        if high != "any"
+                        else f" The least is {low}."
+                    )
                 raise OptionError(
                     f"Option {name} of {cls.key} is {value!r}, which does not do: {declared.doc}{allowed}"
                 ) from error

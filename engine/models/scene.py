@@ -53,7 +53,9 @@ class Painter:
             self._convolvers[key] = Convolver(self._psf, grid.height, grid.width, self._device)
         return self._convolvers[key]
 
-    def _paint(self, component: Component, grid: Grid, values: Sequence[float] | Tensor, gradient: bool) -> Tensor:
+    def _paint(
+        self, component: Component, grid: Grid, values: Sequence[float] | Tensor, gradient: bool
+    ) -> Tensor:
         model = component.model
         fine = grid.oversampled(self._oversampling)
         blur = model.convolved and self._psf is not None

@@ -103,7 +103,9 @@ def detect(image: Image) -> list[Source]:
         if not math.isfinite(flux) or flux <= 0:
             continue
         x, y = float(row.x_centroid), float(row.y_centroid)
-        radius = max(0.5, 0.67 * math.sqrt(float(row.semimajor_axis.value) * float(row.semiminor_axis.value)) * 1.7)
+        radius = max(
+            0.5, 0.67 * math.sqrt(float(row.semimajor_axis.value) * float(row.semiminor_axis.value)) * 1.7
+        )
         sources.append(Source(left + x, bottom + y, flux, radius))
     return sorted(sources, key=lambda source: -source.flux)
 
@@ -204,7 +206,9 @@ def _place(
             x, y = source.x, source.y
         else:
             x, y = left + (width - 1) / 2, bottom + (height - 1) / 2
-            notices.append(f"{component.name} has no center and no object was left for it; it starts mid-image.")
+            notices.append(
+                f"{component.name} has no center and no object was left for it; it starts mid-image."
+            )
         values.setdefault("center.x", x)
         values.setdefault("center.y", y)
 
@@ -224,18 +228,31 @@ def _shape(
     x, y = values["center.x"], values["center.y"]
     shape = measure(image, x, y, [c for c in centers if c != (x, y)])
     if not shape.detected:
-        notices.append(f"Nothing stands out of the noise at ({x:.1f}, {y:.1f}), where {component.name} starts.")
-    guesses = {"axis_ratio": shape.axis_ratio, "position_angle": shape.position_angle, "radius_e": shape.radius_e}
+        notices.append(
+            f"Nothing stands out of the noise at ({x:.1f}, {y:.1f}), where {component.name} starts."
+        )
+    guesses = {
+        "axis_ratio": shape.axis_ratio,
+        "position_angle": shape.position_angle,
+        "radius_e": shape.radius_e,
+    }
     for name, guess in guesses.items():
         if name in wanting:
             values[name] = guess
     for spec in component.model.specs:
         if spec.name != names[component.model.amplitude]:
             values.setdefault(spec.name, spec.default)
-    tried = {name: choices for name, choices in (
-        ("radius_e", [values["radius_e"] * f for f in (0.5, 0.75, 1.0, 1.4, 2.0)] if "radius_e" in values else []),
-        ("n", [0.7, 1.3, 2.5, 4.5]),
-    ) if name in wanting}
+    tried = {
+        name: choices
+        for name, choices in (
+            (
+                "radius_e",
+                [values["radius_e"] * f for f in (0.5, 0.75, 1.0, 1.4, 2.0)] if "radius_e" in values else [],
+            ),
+            ("n", [0.7, 1.3, 2.5, 4.5]),
+        )
+        if name in wanting
+    }
     if tried and shape.detected:
         _try_grid(image, component, values, tried, shape)
 
@@ -258,7 +275,9 @@ def _try_grid(
     rows = slice(max(0, row - half), min(height, row + half + 1))
     if columns.start >= columns.stop or rows.start >= rows.stop:
         return
-    grid = Grid(left + columns.start, bottom + rows.start, columns.stop - columns.start, rows.stop - rows.start)
+    grid = Grid(
+        left + columns.start, bottom + rows.start, columns.stop - columns.start, rows.stop - rows.start
+    )
     data, weight = image.data[rows, columns].ravel(), image.weight[rows, columns].ravel()
     if not (weight > 0).sum() > 10:
         return
@@ -266,7 +285,11 @@ def _try_grid(
     names = [spec.name for spec in component.model.specs]
     best, best_chi2 = {}, math.inf
     for combination in itertools.product(*tried.values()):
-        trial = {**values, **dict(zip(tried, combination, strict=True)), names[component.model.amplitude]: 1.0}
+        trial = {
+            **values,
+            **dict(zip(tried, combination, strict=True)),
+            names[component.model.amplitude]: 1.0,
+        }
         unit = painter.image(component, grid, [trial[name] for name in names]).numpy().ravel()
         chi2 = _linear_chi2(data, weight, unit)
         if chi2 < best_chi2:
@@ -294,7 +317,10 @@ def _share_places(
             continue
         for group in groups:
             first = starts[group[0]]
-            if math.hypot(values["center.x"] - first["center.x"], values["center.y"] - first["center.y"]) < 1.5:
+            if (
+                math.hypot(values["center.x"] - first["center.x"], values["center.y"] - first["center.y"])
+                < 1.5
+            ):
                 group.append(i)
                 break
         else:
@@ -304,7 +330,9 @@ def _share_places(
             continue
         factors = np.geomspace(1.4, 0.35, len(group))
         indices = [1.0, *np.full(len(group) - 1, 2.5)]
-        stated = [1.0 if "n" not in starts[i] else starts[i]["n"] if "n" not in missing[i] else 2.5 for i in group]
+        stated = [
+            1.0 if "n" not in starts[i] else starts[i]["n"] if "n" not in missing[i] else 2.5 for i in group
+        ]
         for rank, position in enumerate(np.argsort(stated, kind="stable")):
             i = group[position]
             if "radius_e" in missing[i]:
@@ -314,7 +342,10 @@ def _share_places(
 
 
 def _amplitudes(
-    image: Image, components: Sequence[Component], starts: list[dict[str, float]], missing: Sequence[Sequence[str]]
+    image: Image,
+    components: Sequence[Component],
+    starts: list[dict[str, float]],
+    missing: Sequence[Sequence[str]],
 ) -> None:
     """Solve for the amplitudes left out, none negative but a sky's, the others kept."""
     from scipy.optimize import lsq_linear

@@ -83,7 +83,9 @@ def parse_link(text: str, keys: Iterable[str]) -> Link:
     unknown = re.search(r"[A-Za-z_][\w ]*\.[\w.]+", replaced)
     if unknown:
         name = unknown.group(0).strip()
-        raise ParameterError(f"The link '{text}' names the unknown parameter '{name}'. {did_you_mean(name, known)}")
+        raise ParameterError(
+            f"The link '{text}' names the unknown parameter '{name}'. {did_you_mean(name, known)}"
+        )
     try:
         tree = ast.parse(replaced.strip(), mode="eval").body
     except (SyntaxError, RecursionError, MemoryError) as error:

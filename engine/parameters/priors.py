@@ -102,12 +102,18 @@ def parse_prior(text: str, key: str) -> Prior:
     try:
         arguments = tuple(float(part) for part in match.group(2).split(","))
     except ValueError as error:
-        raise ParameterError(f"The prior of {key}, '{text}', has an argument that is not a number.") from error
+        raise ParameterError(
+            f"The prior of {key}, '{text}', has an argument that is not a number."
+        ) from error
     if len(arguments) != len(kind.arguments) or not all(math.isfinite(a) for a in arguments):
-        raise ParameterError(f"The prior of {key} must read {name}({', '.join(kind.arguments)}), in finite numbers.")
+        raise ParameterError(
+            f"The prior of {key} must read {name}({', '.join(kind.arguments)}), in finite numbers."
+        )
     named = dict(zip(kind.arguments, arguments, strict=True))
     if named.get("sigma", 1.0) <= 0:
         raise ParameterError(f"The prior of {key} has sigma {named['sigma']:g}; it must be above 0.")
     if "low" in named and named["low"] >= named["high"]:
-        raise ParameterError(f"The prior of {key} needs low < high, not {named['low']:g} and {named['high']:g}.")
+        raise ParameterError(
+            f"The prior of {key} needs low < high, not {named['low']:g} and {named['high']:g}."
+        )
     return Prior(name, arguments)

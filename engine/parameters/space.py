@@ -68,7 +68,9 @@ class ParameterSpace:
             assert link is not None
             values = {key: float(theta[self.index[key]]) for key in link.references}
             theta[i], gradient = link.evaluate(values)
-            slope[i] = sum((g * slope[self.index[key]] for key, g in gradient.items()), np.zeros(len(self.free)))
+            slope[i] = sum(
+                (g * slope[self.index[key]] for key, g in gradient.items()), np.zeros(len(self.free))
+            )
         return theta, slope
 
     def allowed(self, theta: np.ndarray) -> bool:
@@ -114,7 +116,27 @@ class ParameterSpace:
             if key not in self.index:
                 raise ParameterError(f"There is no parameter '{key}'. {did_you_mean(key, self.index)}")
             i = self.index[key]
-            if changed[i].link is not None:
-                raise ParameterError(f"{key} follows '{changed[i].link.text}'. Change that, or remove the link.")  # type: ignore[union-attr]
+            link = changed[i].link
+            if link is not None:
+                raise ParameterError(f"{key} follows '{link.text}'. Change that, or remove the link.")
             changed[i] = replace(changed[i], value=float(value))
         return ParameterSpace(changed)
+
+    def restricted(self, keep: Sequence[int], x: np.ndarray) -> ParameterSpace:
+        """Return a space in which only the free parameters numbered ``keep`` stay free; the others stay at ``x``."""
+        kept = {self.free[i] for i in keep}
+        changed = [
+            replace(p, value=float(x[self.free.index(i)]), fixed=i not in kept) if i in self.free else p
+            for i, p in enumerate(self.parameters)
+        ]
+        return ParameterSpace(changed)
+
+    def moving(self) -> np.ndarray:
+        """Return True for each parameter that depends on a free one, (parameter,)."""
+        moves = np.zeros(len(self.parameters), dtype=bool)
+        moves[self.free] = True
+        for i in self._linked:
+            link = self.parameters[i].link
+            assert link is not None
+            moves[i] = any(moves[self.index[key]] for key in link.references)
+        return moves

@@ -27,7 +27,9 @@ class Convolver:
         self.pad_rows, self.pad_columns = rows // 2, columns // 2
         self._height, self._width = height, width
         full = (height + 2 * self.pad_rows, width + 2 * self.pad_columns)
-        self._shape = tuple(int(next_fast_len(max(n, m), real=True)) for n, m in zip(full, psf.shape, strict=True))
+        self._shape = tuple(
+            int(next_fast_len(max(n, m), real=True)) for n, m in zip(full, psf.shape, strict=True)
+        )
         kernel = np.zeros(self._shape)
         kernel[:rows, :columns] = psf
         kernel = np.roll(kernel, (-(rows // 2), -(columns // 2)), (0, 1))
@@ -37,9 +39,7 @@ class Convolver:
         """Return (..., height, width) from images on the padded grid."""
         spectrum = torch.fft.rfft2(images, s=self._shape)
         spectrum = spectrum * self._transform
-        blurred = torch.fft.irfft2(spectrum, s=self._shape)
-        return blurred[
-            ...,
-            self.pad_rows : self.pad_rows + self._height,
-            self.pad_columns : self.pad_columns + self._width,
-        ]
+        blurred: Tensor = torch.fft.irfft2(spectrum, s=self._shape)
+        rows = slice(self.pad_rows, self.pad_rows + self._height)
+        columns = slice(self.pad_columns, self.pad_columns + self._width)
+        return blurred[..., rows, columns]

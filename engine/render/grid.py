@@ -26,8 +26,16 @@ class Grid:
 
     def offsets(self, x: float, y: float) -> tuple[Tensor, Tensor]:
         """Return the centers less (x, y): dx and dy, each flat (cell,), row after row; float64."""
-        across = torch.arange(self.width, dtype=torch.float64, device=self.device).mul_(self.step).add_(self.x0 - x)
-        upward = torch.arange(self.height, dtype=torch.float64, device=self.device).mul_(self.step).add_(self.y0 - y)
+        across = (
+            torch.arange(self.width, dtype=torch.float64, device=self.device)
+            .mul_(self.step)
+            .add_(self.x0 - x)
+        )
+        upward = (
+            torch.arange(self.height, dtype=torch.float64, device=self.device)
+            .mul_(self.step)
+            .add_(self.y0 - y)
+        )
         shape = (self.height, self.width)
         return across.expand(shape).reshape(-1), upward[:, None].expand(shape).reshape(-1)
 

@@ -92,7 +92,8 @@ class Samples:
             block = values[..., at : at + count].unflatten(-1, (cells.numel(), weights.shape[-1]))
             at += count
             means.index_copy_(-1, cells, block @ weights if weights.ndim == 1 else (block * weights).sum(-1))
-        return means.unflatten(-1, (height, width))
+        image: Tensor = means.unflatten(-1, (height, width))
+        return image
 
 
 @functools.cache
@@ -122,7 +123,8 @@ def _error_constants() -> tuple[tuple[int, float], ...]:
     derivatives that the five-point formula adds, 1/288, less those of the mean, 1/1920.
     """
     gauss = [
-        (2 * m, math.factorial(m) ** 4 / ((2 * m + 1) * math.factorial(2 * m) ** 3)) for m in range(1, MAX_ORDER + 1)
+        (2 * m, math.factorial(m) ** 4 / ((2 * m + 1) * math.factorial(2 * m) ** 3))
+        for m in range(1, MAX_ORDER + 1)
     ]
     return (gauss[0], (4, 1 / 288 - 1 / 1920), *gauss[1:])
 
@@ -177,7 +179,10 @@ def plan_samples(
     dx, dy = grid.padded(1, 1).offsets(*center)
     flattening = geometry.smallest_scale(*geometry_parameters)
     step = grid.step
-    rings = [r * step for r in _ring_radii(profile, _in_steps(profile_parameters, profile, step), flattening, accuracy)]
+    rings = [
+        r * step
+        for r in _ring_radii(profile, _in_steps(profile_parameters, profile, step), flattening, accuracy)
+    ]
     # Inside, the local power law no longer describes the profile over a pixel.
     near = max(1.3 / flattening * step, rings[-1])
     outermost = max(rings[0], near) + step
@@ -203,7 +208,9 @@ def plan_samples(
         if rings[order - 1] <= max(near, rings[order]) and order < MAX_ORDER:
             continue
         chosen = torch.nonzero(
-            (square < rings[order - 1] ** 2) & ((square >= rings[order] ** 2) | (order == MAX_ORDER)) & ~is_near
+            (square < rings[order - 1] ** 2)
+            & ((square >= rings[order] ** 2) | (order == MAX_ORDER))
+            & ~is_near
         ).flatten()
         if chosen.numel() == 0:
             continue

@@ -50,11 +50,12 @@ class PsfSpline:
     def _offsets(self, grid: Grid, x: Tensor | float, y: Tensor | float) -> tuple[Tensor, Tensor]:
         """Distances in cells from each column (row) of the grid to each column (row) of coefficients."""
         rows, columns = self._coefficients.shape
-        options = {"dtype": torch.float64, "device": self._coefficients.device}
-        gx = grid.x0 + grid.step * torch.arange(grid.width, **options)  # type: ignore[arg-type]  # torch's stubs
-        gy = grid.y0 + grid.step * torch.arange(grid.height, **options)  # type: ignore[arg-type]
-        kx = torch.arange(columns, **options) - self._origin_x  # type: ignore[arg-type]
-        ky = torch.arange(rows, **options) - self._origin_y  # type: ignore[arg-type]
+
+        def count(n: int) -> Tensor:
+            return torch.arange(n, dtype=torch.float64, device=self._coefficients.device)
+
+        gx, gy = grid.x0 + grid.step * count(grid.width), grid.y0 + grid.step * count(grid.height)
+        kx, ky = count(columns) - self._origin_x, count(rows) - self._origin_y
         return ((gx - x) / grid.step)[:, None] - kx, ((gy - y) / grid.step)[:, None] - ky
 
     def brightness(self, grid: Grid, x: Tensor | float, y: Tensor | float) -> Tensor:
