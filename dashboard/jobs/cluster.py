@@ -18,6 +18,8 @@ class JobsError(RuntimeError):
 
 def start_cluster(n_workers: int, torch_threads: int) -> LocalCluster:
     """Worker processes that only this machine can reach, each one fit at a time."""
+    # Importing Dask set its loggers up to tell of every connection.
+    logging.getLogger("distributed").setLevel(logging.ERROR)
     threads = str(torch_threads)
     dask.config.set(
         {
@@ -42,9 +44,10 @@ def start_cluster(n_workers: int, torch_threads: int) -> LocalCluster:
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
-            # Dask opens a status port whatever is asked: keep it on this machine, and empty (above).
+            # Dask opens a status port whatever is asked: keep it on this machine, and empty (see above).
             dashboard_address="127.0.0.1:0",
             worker_dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.ERROR,
             local_directory=os.environ.get("DASK_TEMPORARY_DIRECTORY"),
         )

@@ -41,7 +41,9 @@ def wait_for(found: Callable[[], bool], seconds: float = SECONDS) -> None:
 
 
 def ended(jobs: Jobs, store: Store, run: Run) -> Run:
-    wait_for(lambda: store.run(run.id).status.ended)
+    """The run when its end is recorded and told."""
+    ends = ("finished", "failed", "cancelled")
+    wait_for(lambda: any(event.get("status") in ends for event in jobs.events(run.id)))
     return store.run(run.id)
 
 

@@ -1,0 +1,352 @@
+"""A real server on a free port, as `residua serve` starts it, and the requests of people, scripts and strangers."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from tests.dashboard.fits import fits_bytes, galaxy
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 90
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+
+@dataclass
+class Server:
+    url: str
+    data_dir: Path
+    process: subprocess.Popen
+
+    def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        address = urlsplit(self.url)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+        try:
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body=body, headers=names)
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def upload(
+        self, project: str, data: bytes, query: str = "role=image&name=galaxy.fits", **headers: str
+    ) -> Answer:
+        return self.request("POST", f"/api/projects/{project}/files?{query}", data, **headers)
+
+    @property
+    def leftovers(self) -> list[Path]:
+        return list((self.data_dir / "incoming").iterdir())
+
+
+def start(data_dir: Path, *options: str) -> Server:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dashboard.cli", "serve", "--port", "0", "--workers", "1", *options],
+        cwd=ROOT,
+        env={**os.environ, "RESIDUA_DATA": str(data_dir)},
+        stdout=subprocess.PIPE,
+        stderr=(data_dir.parent / "server.log").open("w"),
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith("Residua is at http://127.0.0.1:"), (data_dir.parent / "server.log").read_text()
+    return Server(line.removeprefix("Residua is at ").strip(), data_dir, process)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    data_dir = tmp_path_factory.mktemp("server") / "data"
+    server = start(data_dir, "--max-upload-mb", "1")
+    yield server
+    server.process.terminate()
+    server.process.wait(30)
+    server.process.stdout.close()
+    log = (data_dir.parent / "server.log").read_text()
+    assert "Traceback" not in log, log
+
+
+@pytest.fixture(scope="module")
+def projects(server: Server) -> list[str]:
+    """The ids of the projects, by the database: there is no route that lists them."""
+    import sqlite3
+
+    connection = sqlite3.connect(server.data_dir / "residua.db")
+    found = [row[0] for row in connection.execute("SELECT id FROM project")]
+    connection.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def project(projects: list[str]) -> str:
+    assert len(projects) == 1, "an empty data folder starts with the example"
+    return projects[0]
+
+
+def test_it_is_healthy(server):
+    answer = server.request("GET", "/api/health")
+    assert answer.status == 200
+    assert answer.json == {"status": "ok", "database": True, "workers": 1}
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/", "/fit/{project}"])
+def test_pages_load_nothing_from_elsewhere(server, project, path):
+    answer = server.request("GET", path.format(project=project))
+    assert answer.status == 200
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+    text = answer.body.decode()
+    for attribute in ('src="http', "src='http", 'href="http', "href='http"):
+        assert attribute not in text
+
+
+def test_a_missing_project_has_a_page_that_says_so(server):
+    answer = server.request("GET", "/fit/nosuchthing1")
+    assert answer.status == 200
+    assert b"Traceback" not in answer.body
+
+
+def test_static_files_are_served(server):
+    assert server.request("GET", "/assets/logo.svg").status == 200
+    assert server.request("GET", "/assets/../pyproject.toml").status in (403, 404)
+    assert server.request("GET", "/assets/%2e%2e/pyproject.toml").status in (403, 404)
+
+
+def test_an_upload_is_kept_and_described(server, project):
+    answer = server.upload(
+        project, fits_bytes(galaxy(), OBJECT="M 51"), f"role=image&name={quote('../m51 ü.fits')}"
+    )
+    assert answer.status == 201, answer.body
+    file = answer.json["file"]
+    assert file["name"] == "m51 ü.fits"
+    assert file["role"] == "image"
+    assert file["reference"] == f"file:{file['id']}[0]"
+    assert answer.json["extensions"][0]["shape"] == [48, 48]
+    stored = server.data_dir / "files" / file["sha256"][:2] / file["sha256"]
+    assert stored.stat().st_size == file["size"]
+    assert server.leftovers == []
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("ngc1_psf.fits", "psf"),
+        ("ngc1-sigma.fits", "sigma"),
+        ("ngc1.weight.fits", "weight"),
+        ("ngc1.fits", "image"),
+    ],
+)
+def test_a_role_that_is_not_given_is_guessed(server, project, name, role):
+    answer = server.upload(project, fits_bytes(galaxy(16)), f"role=&name={name}")
+    assert answer.json["file"]["role"] == role
+
+
+def test_the_same_origin_may_upload(server, project):
+    origin = server.url.rstrip("/")
+    answer = server.upload(project, fits_bytes(galaxy()), Origin=origin, Sec_Fetch_Site="same-origin")
+    assert answer.status == 201
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+    ],
+)
+def test_other_sites_may_not_upload(server, project, headers):
+    answer = server.upload(project, fits_bytes(galaxy()), **headers)
+    assert answer.status == 403
+    assert answer.json == {"error": "This request came from another site, so it was refused."}
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:5006", "127.0.0.1.evil.example", "[::2]", "a b"]
+)
+@pytest.mark.parametrize("path", ["/", "/api/health", "/ws", "/assets/logo.svg"])
+def test_other_host_names_are_refused(server, host, path):
+    answer = server.request("GET", path, Host=host)
+    assert answer.status in (400, 421)
+    assert b"Residua</title>" not in answer.body
+
+
+def test_a_websocket_from_another_site_is_refused(server):
+    upgrade = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Key": "x" * 22 + "==",
+    }
+    assert server.request("GET", "/ws", Origin="https://evil.example", **upgrade).status == 403
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "galaxy.fits is empty"),
+        (b"hello", "galaxy.fits"),
+        (b"PK\x03\x04" + b"\0" * 3000, "zip"),
+        (fits_bytes(np.zeros((4, 4)))[:2880], "galaxy.fits"),
+    ],
+)
+def test_a_bad_file_is_refused_with_a_sentence(server, project, data, sentence):
+    answer = server.upload(project, data)
+    assert answer.status == 422
+    assert sentence in answer.json["error"]
+    assert "/incoming/" not in answer.json["error"]
+    assert "in-" not in answer.json["error"]
+    assert server.leftovers == []
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_file_over_the_limit_is_refused(server, project, chunked):
+    body = iter([b"x" * 100_000] * 30) if chunked else b"x" * 1_000_001
+    headers = {"Transfer_Encoding": "chunked"} if chunked else {}
+    answer = server.upload(project, body, **headers)
+    assert answer.status == 413
+    assert "galaxy.fits is larger than the 1 MB this server takes" in answer.json["error"]
+    assert server.leftovers == []
+
+
+def test_a_sender_who_hangs_up_leaves_nothing(server, project):
+    address = urlsplit(server.url)
+    connection = http.client.HTTPConnection(address.hostname, address.port)
+    connection.putrequest("POST", f"/api/projects/{project}/files?role=image&name=a.fits")
+    connection.putheader("Content-Length", "500000")
+    connection.endheaders()
+    connection.send(b"x" * 1000)
+    time.sleep(0.3)
+    connection.close()
+    deadline = time.monotonic() + 10
+    while server.leftovers and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert server.leftovers == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/api/projects/nosuchthing1/files?role=image&name=a.fits", 404),
+        ("POST", "/api/projects/..%2f..%2fx/files?role=image&name=a.fits", 404),
+        ("POST", "/api/projects/{project}/files?role=flat&name=a.fits", 422),
+        ("GET", "/api/projects/{project}/files", 405),
+        ("GET", "/api/runs/nosuchthing1/files/result.json", 404),
+        ("GET", "/api/runs/%2e%2e/files/result.json", 404),
+        ("GET", "/api/nothing", 404),
+        ("DELETE", "/api/health", 405),
+        ("POST", "/api/projects/{project}/files?role=%ff&name=%ff%fe", 400),
+    ],
+)
+def test_what_is_not_there_is_told_as_json(server, project, method, path, status):
+    answer = server.request(method, path.format(project=project), b"x" if method == "POST" else None)
+    assert answer.status == status
+    assert answer.headers["content-type"].startswith("application/json")
+    assert answer.json["error"]
+    assert "Traceback" not in answer.json["error"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
+    """A server that was started with a fit waiting in its queue, and that fit."""
+    from dashboard.services import import_fit
+    from dashboard.store import Store
+    from engine import write_example
+
+    folder = tmp_path_factory.mktemp("run")
+    store = Store(folder / "data")
+    project = import_fit(store, write_example("seed", folder), "Seed")
+    waiting = store.create_run(project.id, project.description, "lm", {})
+    store.close()
+    server = start(folder / "data")
+    deadline = time.monotonic() + 60
+    while server.request("GET", f"/api/runs/{waiting.id}/files/result.json").status != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    yield server, waiting.id
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(30) == 0
+    server.process.stdout.close()
+
+
+def test_the_files_of_a_run_can_be_downloaded(run):
+    server, identifier = run
+    answer = server.request("GET", f"/api/runs/{identifier}/files/images.fits")
+    assert answer.headers["content-disposition"] == f'attachment; filename="residua-{identifier}-images.fits"'
+    with fits.open(io.BytesIO(answer.body)) as hdus:
+        assert [hdu.name for hdu in hdus][1:5] == ["DATA", "MODEL", "RESIDUAL", "PULL"]
+    record = server.request("GET", f"/api/runs/{identifier}/files/result.json").json
+    assert record["chi2_dof"] <= 1.0127
+    for _ in range(2):
+        answer = server.request("GET", f"/api/runs/{identifier}/files/all.zip")
+        names = zipfile.ZipFile(io.BytesIO(answer.body)).namelist()
+        assert {Path(name).name for name in names} == {
+            "result.json",
+            "images.fits",
+            "parameters.ecsv",
+            "fit.yaml",
+        }
+
+
+@pytest.mark.parametrize(
+    "name", ["cancel", "..", "%2e%2e%2fresidua.db", "../../residua.db", "result.json%00", "RESULT.JSON"]
+)
+def test_nothing_else_can_be_downloaded(run, name):
+    server, identifier = run
+    assert server.request("GET", f"/api/runs/{identifier}/files/{name}").status in (400, 404)
+
+
+def test_a_second_server_on_the_same_folder_is_refused(run):
+    server, _ = run
+    finished = subprocess.run(
+        [sys.executable, "-m", "dashboard.cli", "serve", "--port", "0", "--data-dir", str(server.data_dir)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    assert finished.returncode == 2
+    assert "already uses the data folder" in finished.stderr
+
+
+def test_a_port_in_use_is_told(run, tmp_path):
+    server, _ = run
+    port = str(urlsplit(server.url).port)
+    finished = subprocess.run(
+        [sys.executable, "-m", "dashboard.cli", "serve", "--port", port, "--data-dir", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    assert finished.returncode == 2
+    assert f"Cannot listen on 127.0.0.1, port {port}: another program uses it" in finished.stderr
