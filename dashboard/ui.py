@@ -5,6 +5,7 @@ panel-material-ui moves into Panel's core in 1.10; when it does, this is the fil
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -140,7 +141,7 @@ def html(text: str, **options: Any) -> pn.pane.HTML:
 
 
 def button(
-    label: str, on_click: Callable[[Any], Any] | None = None, *, kind: str = "plain", **options: Any
+    label: str, on_click: Callable[[], Any] | None = None, *, kind: str = "plain", **options: Any
 ) -> Any:
     """A button: ``kind`` is "main" (one a page), "plain" or "quiet"."""
     look = {
@@ -150,18 +151,29 @@ def button(
     }[kind]
     widget = pmui.Button(label=label, **{**look, "margin": 0, **options})
     if on_click is not None:
-        widget.on_click(on_click)
+        widget.on_click(_event_dropped(on_click))
     return widget
 
 
-def icon_button(label: str, icon: str, on_click: Callable[[Any], Any] | None = None, **options: Any) -> Any:
+def icon_button(label: str, icon: str, on_click: Callable[[], Any] | None = None, **options: Any) -> Any:
     """A small button with an icon of the Material set; ``label`` is its accessible name and tooltip."""
     widget = pmui.IconButton(
         label=label, icon=icon, **{"size": "small", "margin": 0, "description": label, **options}
     )
     if on_click is not None:
-        widget.on_click(on_click)
+        widget.on_click(_event_dropped(on_click))
     return widget
+
+
+def _event_dropped(on_click: Callable[[], Any]) -> Callable[[Any], Any]:
+    """The same action for Panel, which passes an event and tells coroutine functions from others."""
+    if inspect.iscoroutinefunction(on_click):
+
+        async def act(_: Any) -> None:
+            await on_click()
+
+        return act
+    return lambda _: on_click()
 
 
 def select(label: str, options: dict[str, Any] | list[Any], value: Any, **more: Any) -> Any:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from bokeh.models import BasicTicker, ColumnDataSource, DataRange1d, HoverTool
+from bokeh.models import BasicTicker, ColumnDataSource, HoverTool, Range1d
 from bokeh.plotting import figure
+
+COLUMNS = ("step", "chi2_dof", "seconds")
+KEPT_STEPS = 5000
 
 
 @dataclass(frozen=True)
@@ -15,16 +19,43 @@ class ConvergenceCurve:
     figure: figure
     source: ColumnDataSource
 
+    def clear(self) -> None:
+        """Empty the curve."""
+        self.source.data = {name: [] for name in COLUMNS}
+
+    def show(self, columns: dict[str, list[float]]) -> None:
+        """Show these steps in place of all others."""
+        self.source.data = columns
+        self._frame()
+
+    def add(self, columns: dict[str, list[float]]) -> None:
+        """Add steps at the end."""
+        self.source.stream(columns, rollover=KEPT_STEPS)
+        self._frame()
+
+    def _frame(self) -> None:
+        """Ranges around what there is. Bokeh's own would complain in the console about an empty logarithmic axis."""
+        values = [float(v) for v in self.source.data["chi2_dof"] if v is not None and math.isfinite(v) and v > 0]
+        if not values:
+            return
+        steps = [float(step) for step in self.source.data["step"]]
+        margin = 0.06 * max(1.0, max(steps) - min(steps))
+        low, high = math.log10(min(values)), math.log10(max(values))
+        room = max(0.12 * (high - low), 0.02)
+        self.figure.x_range.update(start=min(steps) - margin, end=max(steps) + margin)
+        self.figure.y_range.update(start=10 ** (low - room), end=10 ** (high + room))
+
 
 def convergence_curve(color: str) -> ConvergenceCurve:
     """An empty curve; stream {"step": [...], "chi2_dof": [...], "seconds": [...]} into its source."""
-    source = ColumnDataSource({"step": [], "chi2_dof": [], "seconds": []})
+    source = ColumnDataSource({name: [] for name in COLUMNS})
     plot = figure(
         name="convergence",
         height=150,
         sizing_mode="stretch_width",
         y_axis_type="log",
-        y_range=DataRange1d(only_visible=True, range_padding=0.12),
+        x_range=Range1d(-0.5, 10),
+        y_range=Range1d(0.5, 2),
         toolbar_location=None,
         tools="",
         min_border=2,

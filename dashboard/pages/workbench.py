@@ -116,7 +116,7 @@ class WorkbenchPage:
             stylesheets=[ui.stylesheet()],
             styles={"gap": "10px", "padding": "10px"},
         )
-        help_button = ui.icon_button("Keyboard help", "keyboard", lambda _: self._show_help())
+        help_button = ui.icon_button("Keyboard help", "keyboard", self._show_help)
         return ui.page(
             self.project.title,
             header=[ui.crumb(self.project.title), help_button],
@@ -243,13 +243,12 @@ class WorkbenchPage:
         events, self._steps = self._steps, []
         if not events:
             return
-        self.fits.curve.source.stream(
+        self.fits.curve.add(
             {
                 "step": [event["number"] for event in events],
                 "chi2_dof": [event["chi2_dof"] for event in events],
                 "seconds": [event["seconds"] for event in events],
-            },
-            rollover=5000,
+            }
         )
         self.fits.curve_box.visible = True
         self.fits.progress.object = verdict.progress(events[-1])
@@ -292,7 +291,7 @@ class WorkbenchPage:
     def _show_curve(self, history: dict[str, Any]) -> None:
         columns = {name: list(history.get(name) or []) for name in ("step", "chi2_dof", "seconds")}
         if len({len(column) for column in columns.values()}) == 1 and columns["step"]:
-            self.fits.curve.source.data = columns
+            self.fits.curve.show(columns)
             self.fits.curve_box.visible = True
 
     # --- from views to the session
@@ -300,7 +299,7 @@ class WorkbenchPage:
     async def fit(self) -> None:
         """Start a fit with the form's fitter and options."""
         self._steps.clear()
-        self.fits.curve.source.data = {"step": [], "chi2_dof": [], "seconds": []}
+        self._later(self.fits.curve.clear)
         self.fits.progress.object = ""
         await self.session.fit(self.form.fitter, self.form.options())
 

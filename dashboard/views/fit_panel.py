@@ -37,14 +37,14 @@ class FitPanel(pn.viewable.Viewer):
         self.options = pn.Column(**WIDE, styles={"gap": "10px"}, visible=False)
         self.more = ui.button("Options", self._toggle_options, kind="quiet", size="small", icon="tune")
         self.fit = ui.button(
-            "Fit", lambda _: on_fit(), kind="main", size="large", sizing_mode="stretch_width"
+            "Fit", on_fit, kind="main", size="large", sizing_mode="stretch_width"
         )
         self.cancel = ui.button(
-            "Cancel", lambda _: on_cancel(), size="large", visible=False, sizing_mode="stretch_width"
+            "Cancel", on_cancel, size="large", visible=False, sizing_mode="stretch_width"
         )
         self.progress = ui.html("", **WIDE, visible=False)
         self.curve = convergence_curve(ui.LIGHT["accent"])
-        self.curve_box = pn.pane.Bokeh(self.curve.figure, **WIDE, height=150, visible=False)
+        self.curve_box = pn.Column(pn.pane.Bokeh(self.curve.figure, **WIDE, height=150), **WIDE, visible=False)
         self.verdict = ui.html("", **WIDE)
         self.files = ui.html("", **WIDE)
         self.live = ui.live_region()
@@ -68,7 +68,7 @@ class FitPanel(pn.viewable.Viewer):
             styles={"gap": "10px"},
         )
 
-    def _toggle_options(self, _: Any) -> None:
+    def _toggle_options(self) -> None:
         self.options.visible = not self.options.visible
         self.more.label = "Hide options" if self.options.visible else "Options"
 

@@ -4,7 +4,7 @@ export function render({model}) {
   const root = el("section", {class: "stack", "aria-label": "Examples"})
   function draw() {
     root.replaceChildren(el("h2", {class: "section"}, "Or open an example"),
-      el("ul", {class: "examples"}, ...model.examples.map(([name, text]) =>
+      el("ul", {class: "example-list"}, ...model.examples.map(([name, text]) =>
         el("li", {}, el("button", {type: "button", class: "btn example", disabled: model.busy,
                                    onclick: () => model.send_msg({type: "open", name})},
           el("strong", {}, name), el("span", {class: "muted small"}, text))))))

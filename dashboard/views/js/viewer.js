@@ -74,7 +74,7 @@ export function render({model, view}) {
   if (!model.palettes[look.palette]) look.palette = Object.keys(model.palettes)[0]
   if (!model.residual_palettes[look.residual]) look.residual = Object.keys(model.residual_palettes)[0]
 
-  const root = el("div", {class: "viewer-bar", role: "toolbar", "aria-label": "Image display"})
+  const root = el("div", {class: "controls", role: "toolbar", "aria-label": "Image display"})
 
   const field = (label, control) => {
     return el("label", {class: "pair"}, el("span", {}, label), control)
@@ -115,7 +115,7 @@ export function render({model, view}) {
   cross.setAttribute("aria-pressed", "false")
 
   const residual_pair = el("span", {class: "row residual-look"}, field("Residual", residual), sigma)
-  root.append(field("Stretch", stretch), field("Limits", limits), el("span", {class: "row"}, low, high), field("Colors", palette),
+  root.append(field("Stretch", stretch), field("Limits", limits), el("span", {class: "row tight"}, low, high), field("Colors", palette),
               residual_pair, el("span", {class: "grow"}), el("span", {class: "row tight"}, cross, closer, wider, home))
 
   // --- color ---------------------------------------------------------------------------------------------------
