@@ -13,7 +13,7 @@ MODEL_NAMES = {"sersic", "exponential", "flat sky", "point source"}
 
 def is_sentence(text: str) -> bool:
     """Whether ``text`` reads as a sentence: capital (or symbol) first, a full stop last, a few words."""
-    return len(text.split()) >= 3 and not text[0].islower() and text.rstrip().endswith((".", "?", "!", ")"))
+    return len(text.split()) >= 2 and not text[0].islower() and text.rstrip().endswith((".", "?", "!", ")"))
 
 
 def test_the_promised_fitters_and_models_exist() -> None:

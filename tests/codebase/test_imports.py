@@ -17,8 +17,8 @@ BELOW: dict[str, tuple[str, ...]] = {
     "jobs": ("jobs", "store", "settings", "references"),
     "store": ("store", "settings"),
     "figures": ("figures",),
-    "state": ("state", "store", "jobs", "settings", "figures"),
-    "views": ("views", "figures", "state", "store", "jobs", "settings", "ui"),
+    "state": ("state", "services", "store", "jobs", "settings", "figures"),
+    "views": ("views", "figures", "state", "services", "store", "jobs", "settings", "ui"),
 }
 """Which parts of the dashboard a part may import. Parts above views (pages, app, cli) may import anything."""
 
