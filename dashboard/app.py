@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import html
 import importlib.util
 import logging
 import os
@@ -133,18 +132,15 @@ def _page(build: Callable[[], Any]) -> Callable[[], Any]:
         try:
             return build()
         except NotFound as error:
-            return _message("Not here", str(error))
+            return ui.message_page("Not here", str(error))
         except Exception:
             code = secrets.token_hex(4)
             logger.exception("[%s] The page %s could not be made", code, pn.state.app_url)
-            return _message("This page could not be made", f"The server's log has the reason as {code}.")
+            return ui.message_page(
+                "This page could not be made", f"The server's log has the reason as {code}."
+            )
 
     return build_or_explain
-
-
-def _message(title: str, sentence: str) -> Any:
-    text = f'<h1>{html.escape(title)}</h1><p>{html.escape(sentence)}</p><p><a href="/">All projects</a></p>'
-    return ui.page(title, header=[], main=[ui.html(text)])
 
 
 def _free_port(host: str) -> int:
