@@ -23,7 +23,16 @@ from engine.problem import Problem
 VERSION = 1
 _TOP = ("residua", "images", "components", "likelihood", "fitters", "seed")
 _IMAGE_FILES = ("data", "sigma", "variance", "weight", "mask", "psf")
-_IMAGE = ("name", *_IMAGE_FILES, "invert_mask", "gain", "read_noise", "psf_oversampling", "zero_point", "window")
+_IMAGE = (
+    "name",
+    *_IMAGE_FILES,
+    "invert_mask",
+    "gain",
+    "read_noise",
+    "psf_oversampling",
+    "zero_point",
+    "window",
+)
 _COMPONENT = ("name", "model", "parameters")
 _PARAMETER = ("value", "fixed", "bounds", "link", "prior")
 _MAX_BYTES = 10_000_000
@@ -342,14 +351,13 @@ def _bounds(given: Any, spec: Spec, key: str) -> tuple[float, float]:
 
 
 def _fitters(entries: Any) -> list[tuple[str, dict[str, object]]]:
-    from engine.fitters import registry
+    from engine.fitters import configured
 
     if entries is None:
         return []
     if not isinstance(entries, list):
         raise DescriptionError("fitters must be a list, such as '- lm: {max_steps: 100}'.")
     chosen: list[tuple[str, dict[str, object]]] = []
-    known = registry()
     for entry in entries:
         if isinstance(entry, str):
             entry = {entry: {}}
@@ -358,9 +366,7 @@ def _fitters(entries: Any) -> list[tuple[str, dict[str, object]]]:
                 "A fitter is a name, or one name with its options: '- lm: {max_steps: 100}'."
             )
         name, options = next(iter(entry.items()))
-        if name not in known:
-            raise DescriptionError(f"There is no fitter '{name}'. {did_you_mean(str(name), known)}")
         options = dict(options or {})
-        known[name].configured(options)
+        configured(str(name), options)
         chosen.append((str(name), options))
     return chosen

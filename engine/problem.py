@@ -92,7 +92,7 @@ class Problem:
         self.device = device
         self.image_entry: dict[str, object] = {}
         self._terms = LIKELIHOODS[likelihood].terms
-        self._gain = float(getattr(image, "gain", None) or 1.0)
+        self._gain = image.gain or 1.0
         self._painter = Painter(image.psf, image.psf_oversampling, self.accuracy, device)
         self._tiles = cut(image, device)
         self.n_used = int((image.weight > 0).sum())
@@ -245,6 +245,25 @@ class Problem:
             gradient[i] += prior_slope
             curvature[i, i] += prior_curvature
         return NormalEquations(cost, chi2, slope.T @ gradient, slope.T @ curvature @ slope)
+
+    def cost(self, x: np.ndarray) -> tuple[float, float]:
+        """Return cost and chi2 without derivatives."""
+        theta, _ = self.space.expand(x)
+        if not self.space.allowed(theta):
+            return math.inf, math.inf
+        cost = chi2 = 0.0
+        with torch.inference_mode():
+            for number, (tile, active) in enumerate(self._active(self._live, theta)):
+                model = self._background(number).clone()
+                for component in active:
+                    model += self._painter.image(
+                        component, tile.grid, theta[component.columns].tolist()
+                    ).flatten()
+                data, weight = tile.data.flatten(), tile.weight.flatten()
+                cost += float(self._terms(data, model, weight, self._gain)[0].sum())
+                chi2 += float((weight * (data - model)).dot(data - model))
+        cost -= 2 * sum(prior.log_density(float(theta[i]))[0] for i, prior in self._priors)
+        return cost, chi2
 
     def score_covariance(self, x: np.ndarray, block: int = 5) -> np.ndarray:
         """Return the sum over square blocks of pixels of the outer product of their scores, (free, free).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -36,26 +36,64 @@ class Outcome:
 Moves = Generator[Move, None, Outcome]
 
 
-class Work:
-    """A problem as one fit uses it: from a start, counting evaluations, with its own random numbers."""
+@dataclass
+class Count:
+    """Evaluations so far, shared by a fit and the fits inside it."""
 
-    def __init__(self, problem: Problem, seed: int | None, start: np.ndarray | None = None) -> None:
+    evaluations: int = 0
+    jacobians: int = 0
+
+
+class Work:
+    """A problem as one fit uses it: from a start, counting evaluations, with its own random numbers.
+
+    Attributes:
+        problem: The problem.
+        space: Its parameter space: names, bounds, periods.
+        start: Where to begin, (free,).
+        rng: Random numbers of this fit.
+        count: Evaluations.
+        resumed: The method's own figures at the step that the fit goes on from; empty for a new fit.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        rng: np.random.Generator,
+        start: np.ndarray | None = None,
+        *,
+        count: Count | None = None,
+        resumed: Mapping[str, Any] | None = None,
+    ) -> None:
         self.problem = problem
         self.space = problem.space
-        self.start = problem.values if start is None else start
-        self.rng = np.random.default_rng(seed)
-        self.evaluations = 0
-        self.jacobians = 0
+        self.start = np.clip(problem.values if start is None else start, self.space.lower, self.space.upper)
+        self.rng = rng
+        self.count = count or Count()
+        self.resumed: Mapping[str, Any] = resumed or {}
+
+    def at(self, start: np.ndarray) -> Work:
+        """Return the same work from another start, counted together with this one."""
+        return Work(self.problem, self.rng, start, count=self.count)
+
+    def restricted(self, keep: Sequence[int], x: np.ndarray) -> Work:
+        """Return the work on the free parameters numbered ``keep``, the others held at ``x``."""
+        return Work(self.problem.restricted(keep, x), self.rng, x[list(keep)], count=self.count)
 
     def normal_equations(self, x: np.ndarray) -> NormalEquations:
         """Return cost, gradient and Hessian at ``x``; counted as one Jacobian."""
-        self.jacobians += 1
+        self.count.jacobians += 1
         return self.problem.normal_equations(x)
 
-    def chi2(self, x: np.ndarray) -> float:
-        """Return chi2 at ``x``; counted as one evaluation."""
-        self.evaluations += 1
-        return self.problem.chi2(x)
+    def cost_gradient(self, x: np.ndarray) -> NormalEquations:
+        """Return cost and gradient at ``x``, the Hessian zero; counted as one Jacobian."""
+        self.count.jacobians += 1
+        return self.problem.cost_gradient(x)
+
+    def cost(self, x: np.ndarray) -> tuple[float, float]:
+        """Return cost and chi2 at ``x``; counted as one evaluation."""
+        self.count.evaluations += 1
+        return self.problem.cost(x)
 
 
 class Fitter(param.Parameterized):
@@ -68,6 +106,9 @@ class Fitter(param.Parameterized):
     key: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]  # param is untyped
 
     def moves(self, work: Work) -> Moves:
         """Yield a :class:`Move` at the start and after each step; return the :class:`Outcome`."""

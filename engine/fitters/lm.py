@@ -6,8 +6,7 @@ import numpy as np
 import param
 
 from engine.fitters.base import Fitter, Move, Moves, Outcome, Work
-from engine.linalg import damped_solve
-from engine.problem import NormalEquations
+from engine.fitters.newton import damped_step, expected_gain, held
 from engine.results import Status
 
 # Beyond this damping a step is a millionth of the gradient step: nothing more to gain.
@@ -40,15 +39,15 @@ class LevenbergMarquardt(Fitter):
         space = work.space
         x = np.clip(work.start, space.lower, space.upper)
         here = work.normal_equations(x)
-        damping, growth = float(self.damping), 2.0
+        damping, growth = float(work.resumed.get("damping", self.damping)), 2.0
         yield Move(x, here.chi2, {"damping": damping, "accepted": True})
         if not here.finite:
             return Outcome(Status.NOT_FINITE, x)
         for _ in range(self.max_steps):
-            held = _held(x, here, space.lower, space.upper)
-            if self._expected_gain(here, held) < self.tolerance * max(1.0, here.chi2 / work.problem.dof):
+            remaining = expected_gain(x, here, space.lower, space.upper)
+            if remaining <= self.tolerance * max(1.0, here.chi2 / work.problem.dof):
                 return Outcome(Status.CONVERGED, x)
-            step = _step(here, held, damping)
+            step = damped_step(here, held(x, here, space.lower, space.upper), damping)
             trial = np.clip(x + step, space.lower, space.upper)
             step = trial - x
             predicted = 2 * here.gradient @ step - step @ here.hessian @ step
@@ -66,23 +65,3 @@ class LevenbergMarquardt(Fitter):
             if damping > _STUCK:
                 return Outcome(Status.STALLED, x)
         return Outcome(Status.OUT_OF_STEPS, x)
-
-    @staticmethod
-    def _expected_gain(here: NormalEquations, held: np.ndarray) -> float:
-        """How much an undamped step would lower the cost, were the cost quadratic."""
-        step = _step(here, held, 1e-12)
-        return float(here.gradient @ step)
-
-
-def _held(x: np.ndarray, here: NormalEquations, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
-    """True for parameters on a bound that the step would leave through it."""
-    return np.asarray(((x <= lower) & (here.gradient < 0)) | ((x >= upper) & (here.gradient > 0)))
-
-
-def _step(here: NormalEquations, held: np.ndarray, damping: float) -> np.ndarray:
-    """The damped step of the parameters that are not held; zero for the others."""
-    step = np.zeros_like(here.gradient)
-    moving = np.flatnonzero(~held & (np.diag(here.hessian) > 0))
-    if moving.size:
-        step[moving] = damped_solve(here.hessian[np.ix_(moving, moving)], here.gradient[moving], damping)
-    return step

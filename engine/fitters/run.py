@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import FitterError, did_you_mean
 from engine.fitters.assess import assess
 from engine.fitters.base import Fitter, Move, Outcome, Work
 from engine.problem import Problem
@@ -22,15 +21,17 @@ def steps(
     *,
     should_stop: Callable[[], bool] | None = None,
     seed: int | None = None,
+    resume: Step | None = None,
     **options: Any,
 ) -> Generator[Step, None, FitResult]:
     """Run a fitter one step at a time.
 
     Args:
         problem: What to fit; it is not changed.
-        fitter: Name, or a configured fitter.
+        fitter: Name, several joined by + to run one after the other, or a configured fitter.
         should_stop: Asked after each step; True ends the fit with the best values so far.
         seed: Of the fitter's random numbers; the problem's own seed where None.
+        resume: A step to go on from: its values and the method's own state.
         options: Of the fitter, by name.
 
     Yields:
@@ -43,18 +44,16 @@ def steps(
         FitterError: for an unknown fitter or a problem with nothing to fit.
         OptionError: for an unknown option or a value out of range.
     """
-    from engine.fitters import registry
+    from engine.fitters import configured
 
-    if isinstance(fitter, str):
-        known = registry()
-        if fitter not in known:
-            raise FitterError(f"There is no fitter '{fitter}'. {did_you_mean(fitter, known)}")
-        method = known[fitter].configured(options)
-    else:
-        method = fitter
+    method = configured(fitter, options) if isinstance(fitter, str) else fitter
     problem.require_degrees_of_freedom()
     seed = problem.seed if seed is None else seed
-    return _loop(problem, method, Work(problem, seed), should_stop or (lambda: False), seed)
+    rng = np.random.default_rng(seed)
+    work = Work(
+        problem, rng, None if resume is None else resume.values, resumed=resume.info if resume else None
+    )
+    return _loop(problem, method, work, should_stop or (lambda: False), seed)
 
 
 def _loop(
@@ -80,8 +79,8 @@ def _loop(
             chi2_dof=move.chi2 / problem.dof,
             values=move.x.copy(),
             seconds=time.perf_counter() - began,
-            evaluations=work.evaluations,
-            jacobians=work.jacobians,
+            evaluations=work.count.evaluations,
+            jacobians=work.count.jacobians,
             info=move.info,
         )
         history.append(step)
@@ -104,8 +103,8 @@ def _loop(
         at_bounds=judged.at_bounds,
         all_values=problem.all_values(judged.x),
         seconds=time.perf_counter() - began,
-        evaluations=work.evaluations,
-        jacobians=work.jacobians,
+        evaluations=work.count.evaluations,
+        jacobians=work.count.jacobians,
         history=_columns(history),
         fitter=method.key,
         options=method.options(),
@@ -134,10 +133,11 @@ def fit(
     on_step: Callable[[Step], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     seed: int | None = None,
+    resume: Step | None = None,
     **options: Any,
 ) -> FitResult:
     """Run a fitter to its end; arguments as for :func:`steps`, with ``on_step`` called after each step."""
-    running = steps(problem, fitter, should_stop=should_stop, seed=seed, **options)
+    running = steps(problem, fitter, should_stop=should_stop, seed=seed, resume=resume, **options)
     while True:
         try:
             step = next(running)

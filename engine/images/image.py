@@ -33,6 +33,7 @@ class Image:
         psf_oversampling: how many PSF pixels span one image pixel on each axis.
         wcs: celestial WCS of this array (of the cut-out where there is a window), or None.
         zero_point: magnitude of one unit of flux, or None.
+        gain: electrons per unit of data, where given: what a Poisson likelihood counts; or None.
         unit: the unit the header names, '' where it names none; made harmless, not escaped.
         window: (x0, x1, y0, y1), half-open, in pixels of the full image, or None. `data` is that cut-out,
             while pixel coordinates of parameters always count in the full image.
@@ -54,6 +55,7 @@ class Image:
     psf_oversampling: int = 1
     wcs: WCS | None = None
     zero_point: float | None = None
+    gain: float | None = None
     unit: str = ""
     window: tuple[int, int, int, int] | None = None
     noise_estimated: bool = False

@@ -209,6 +209,7 @@ def read_image(
         psf=psf_array,
         psf_oversampling=psf_oversampling,
         wcs=wcs,
+        gain=None if gain is None else float(gain),
         zero_point=None if zero_point is None else float(zero_point),
         unit=unit,
         window=limits_of_window,

@@ -9,6 +9,8 @@ import math
 import re
 from dataclasses import dataclass
 
+import numpy as np
+
 from engine.errors import ParameterError, did_you_mean
 
 _LOG_2PI = math.log(2 * math.pi)
@@ -76,6 +78,21 @@ class Prior:
         z = (value - mean) / sigma
         log_p = -0.5 * z * z - math.log(sigma) - 0.5 * _LOG_2PI - math.log(self._kept_mass(mean, sigma))
         return log_p, -z / sigma, 1 / sigma**2
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Return a random value."""
+        match self.kind:
+            case "uniform":
+                return float(rng.uniform(self.arguments[0], self.arguments[1]))
+            case "lognormal":
+                return float(rng.lognormal(self.arguments[0], self.arguments[1]))
+            case "half-normal":
+                return abs(float(rng.normal(0.0, self.arguments[0])))
+        while True:
+            value = float(rng.normal(self.arguments[0], self.arguments[1]))
+            low, high = self.support
+            if low <= value <= high:
+                return value
 
     def _kept_mass(self, mean: float, sigma: float) -> float:
         low, high = self.support

@@ -1,0 +1,37 @@
+"""Several fitters in a row as one fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.fitters.base import Fitter, Move, Moves, Outcome, Work
+
+
+class Chain(Fitter):
+    """Run each method from where the one before it ended; the last one's status counts."""
+
+    title = "Chain"
+    summary = "Several fitters in a row, each from where the one before it ended."
+
+    def __init__(self, methods: list[Fitter]) -> None:
+        super().__init__()
+        self.methods = methods
+        self.key = "+".join(method.key for method in methods)  # type: ignore[misc]  # a chain's key is its members'
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of each method, by its name."""
+        return {method.key: method.options() for method in self.methods}
+
+    def moves(self, work: Work) -> Moves:
+        """Yield the moves of each method in turn."""
+        outcome: Outcome | None = None
+        for method in self.methods:
+            inner = method.moves(work if outcome is None else work.at(outcome.x))
+            try:
+                while True:
+                    move = next(inner)
+                    yield Move(move.x, move.chi2, {"fitter": method.key, **move.info})
+            except StopIteration as stop:
+                outcome = stop.value
+        assert outcome is not None
+        return outcome

@@ -1,0 +1,28 @@
+"""A finite box around a start, for searches and for perturbed starts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.parameters import ParameterSpace
+
+
+def search_box(space: ParameterSpace, x: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return (lower, upper), each (free,): the bounds where finite and tighter, else a range set by ``width``.
+
+    Positive quantities span x / width .. x width, centers x +- 3 width pixels, angles a full turn, others
+    x +- width |x|.
+    """
+    lower, upper = np.empty_like(x), np.empty_like(x)
+    for i, number in enumerate(space.free):
+        parameter = space.parameters[number]
+        if parameter.period is not None:
+            low, high = x[i] - parameter.period / 2, x[i] + parameter.period / 2
+        elif parameter.name.startswith("center."):
+            low, high = x[i] - 3 * width, x[i] + 3 * width
+        elif parameter.spec.lower >= 0:
+            low, high = x[i] / width, max(x[i], 1e-12) * width
+        else:
+            low, high = x[i] - width * abs(x[i]) - 1e-12, x[i] + width * abs(x[i]) + 1e-12
+        lower[i], upper[i] = max(low, space.lower[i]), min(high, space.upper[i])
+    return lower, upper
