@@ -31,7 +31,7 @@ def peer_python(name: str, requirements: tuple[str, ...], compiles: bool = False
     print(f"Making {folder.relative_to(ROOT)} with {', '.join(requirements)} ...", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     torch = [requirement for requirement in requirements if requirement.startswith("torch==")]
     if torch and os.environ.get("TORCH_INDEX"):
         subprocess.run([*pip, "--no-deps", "--index-url", os.environ["TORCH_INDEX"], *torch], check=True)

@@ -27,8 +27,9 @@ def write_problem(folder: Path) -> None:
     description = engine.write_example("seed", folder)
     problem = engine.load(description)
     values = {parameter.key: parameter.value for parameter in problem.parameters}
-    sky = next(component.name for component in problem.components if component.model == "flat sky")
-    sersics = [component.name for component in problem.components if component.model == "sersic"]
+    models = {component["name"]: component["model"] for component in problem.describe()["components"]}
+    (sky,) = (name for name, model in models.items() if model == "flat sky")
+    sersics = [name for name, model in models.items() if model == "sersic"]
     np.save(folder / "data.npy", problem.image.data)
     np.save(folder / "variance.npy", 1 / problem.image.weight)
     text = {

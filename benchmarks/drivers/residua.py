@@ -13,8 +13,10 @@ import engine
 OPTIONS: dict[str, dict[str, Any]] = {
     "lm": {},
     "iterative": {},
-    "iterative-parameters": {"chunks": 11},
-    "gradient": {"max_steps": 1000},
+    # AstroPhot's chunks=11 is the size of a chunk, Residua's chunks their number: 22 parameters either way.
+    "iterative-parameters": {"chunks": 2},
+    # As many steps as the peer takes, whether or not they still help.
+    "gradient": {"optimizer": "Adam", "max_steps": 1000, "patience": 1000},
 }
 
 
