@@ -37,6 +37,10 @@ DARK = {
     "bad": "#ff9b91",
 }
 
+CENTERED = {"align-self": "center"}
+# Seen well on both themes' surfaces: a curve cannot change with the theme.
+CURVE = "#1c93aa"
+
 # One color per component of a scene, in order: Okabe and Ito's colour-blind-safe set without black.
 COMPONENT_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2", "#999999")
 
@@ -80,7 +84,11 @@ def _palette(colors: dict[str, str], mode: str) -> dict[str, Any]:
             "MuiToolbar": {
                 "styleOverrides": {"root": {"minHeight": "48px !important", "padding": "0 12px !important"}}
             },
-            "MuiButton": {"styleOverrides": {"root": {"textTransform": "none", "boxShadow": "none"}}},
+            "MuiButton": {
+                "styleOverrides": {
+                    "root": {"textTransform": "none", "boxShadow": "none", "&:hover": {"boxShadow": "none"}}
+                }
+            },
         },
     }
 
@@ -90,7 +98,7 @@ THEME = {"light": _palette(LIGHT, "light"), "dark": _palette(DARK, "dark")}
 
 def setup() -> None:
     """Switch on what every page needs. Called once by the app, and harmless when called again."""
-    pn.extension("tabulator", notifications=True)
+    pn.extension()
     pn.config.respect_explicit_sizing = True
 
 
@@ -130,7 +138,8 @@ def page(title: str, *, header: list[Any], main: list[Any]) -> pmui.Page:
 def _brand() -> pn.pane.HTML:
     mark = static_text("logo.svg")
     return html(
-        f'<a class="brand" href="/" aria-label="Residua, all projects">{mark}<span>Residua</span></a>'
+        f'<a class="brand" href="/" aria-label="Residua, all projects">{mark}<span>Residua</span></a>',
+        styles=CENTERED,
     )
 
 
@@ -230,6 +239,7 @@ def crumb(title: str) -> pn.pane.HTML:
         '<div class="crumb"><span class="muted" aria-hidden="true">/</span>'
         f'<h1 class="ellipsis">{escape(title)}</h1></div>',
         sizing_mode="stretch_width",
+        styles=CENTERED,
     )
 
 

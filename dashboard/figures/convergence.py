@@ -35,7 +35,9 @@ class ConvergenceCurve:
 
     def _frame(self) -> None:
         """Ranges around what there is. Bokeh's own would complain in the console about an empty logarithmic axis."""
-        values = [float(v) for v in self.source.data["chi2_dof"] if v is not None and math.isfinite(v) and v > 0]
+        values = [
+            float(v) for v in self.source.data["chi2_dof"] if v is not None and math.isfinite(v) and v > 0
+        ]
         if not values:
             return
         steps = [float(step) for step in self.source.data["step"]]
@@ -51,7 +53,7 @@ def convergence_curve(color: str) -> ConvergenceCurve:
     source = ColumnDataSource({name: [] for name in COLUMNS})
     plot = figure(
         name="convergence",
-        height=150,
+        height=130,
         sizing_mode="stretch_width",
         y_axis_type="log",
         x_range=Range1d(-0.5, 10),
@@ -69,11 +71,7 @@ def convergence_curve(color: str) -> ConvergenceCurve:
             tooltips=[("step", "@step"), ("chi2/dof", "@chi2_dof{0.00000}"), ("seconds", "@seconds{0.000}")],
         )
     )
-    plot.xaxis.axis_label = "step"
-    plot.yaxis.axis_label = "χ² / dof"
     plot.axis.major_label_text_font_size = "11px"
-    plot.axis.axis_label_text_font_size = "11px"
-    plot.axis.axis_label_text_font_style = "normal"
     plot.xaxis.ticker = BasicTicker(desired_num_ticks=5, num_minor_ticks=0, mantissas=[1, 2, 5])
     plot.xgrid.visible = False
     return ConvergenceCurve(plot, source)

@@ -106,7 +106,8 @@ def _panel(
         sizing_mode="stretch_both",
         min_width=120,
         min_height=120,
-        min_border=0,
+        # BokehJS never clears the outermost half pixel of its canvas: with the frame off the edge nothing stays there.
+        min_border=2,
         outline_line_color=None,
         output_backend="canvas",
     )
@@ -160,7 +161,10 @@ def _add_compass(plot: figure, compass: ColumnDataSource) -> None:
         text="label",
         source=compass,
         color="#ffffff",
-        text_outline_color="#000000",
+        background_fill_color="#000000",
+        background_fill_alpha=0.45,
+        padding=2,
+        border_radius=3,
         text_align="center",
         text_baseline="middle",
         text_font_size="11px",

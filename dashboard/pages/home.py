@@ -61,13 +61,13 @@ class HomePage:
         """The page."""
         body = pn.Column(
             ui.html(INTRODUCTION, **WIDE),
-            self.upload,
-            self.examples,
+            pn.Row(
+                self.upload, pn.Column(self.examples, width=330, margin=0), **WIDE, styles={"gap": "22px"}
+            ),
             self.cards,
             **WIDE,
-            max_width=1120,
-            align="center",
-            styles={"gap": "22px", "padding": "26px 24px 40px"},
+            max_width=1160,
+            styles={"gap": "22px", "padding": "26px 24px 40px", "margin": "0 auto"},
         )
         return ui.page("Projects", header=[], main=[body])
 

@@ -18,7 +18,7 @@ from dashboard.state.fit_form import FitForm
 from dashboard.state.pictures import ImagePictures, ModelPictures, image_pictures, model_pictures
 from dashboard.state.runs import kind_of, run_rows
 from dashboard.state.session import Session
-from dashboard.state.table import component_rows, markers, parameter_rows
+from dashboard.state.table import component_rows, markers, nearest, parameter_rows
 from dashboard.store import Project
 from dashboard.views import verdict
 from dashboard.views.component import Message
@@ -47,6 +47,7 @@ class WorkbenchPage:
         self.state = self.session.state
         self.form = FitForm()
         self._steps: list[Event] = []
+        self._last_step = -1
         self._image: engine.Image | None = None
         self._drawing: asyncio.Task[None] | None = None
 
@@ -67,6 +68,14 @@ class WorkbenchPage:
         )
         self.viewer = ImageViewer(self._on_click)
         self.table = ParameterTable(self._on_table, sizing_mode="stretch_both", margin=0)
+        self.table_card = pn.Column(
+            self.table,
+            sizing_mode="stretch_both",
+            margin=0,
+            visible=False,
+            css_classes=["card", "below"],
+            stylesheets=[ui.stylesheet()],
+        )
         self.fits = FitPanel(self.form, on_fit=self.fit, on_cancel=self.cancel, on_run=self._on_runs)
         self.help = help_dialog()
         self.keyboard = Keyboard(self._on_key, width=0, height=0, margin=0)
@@ -85,19 +94,13 @@ class WorkbenchPage:
             self.scene,
             **column,
             **card,
-            width=264,
+            width=252,
             styles={"gap": "10px"},
             scroll="y-auto",
         )
         middle = pn.Column(
             self.viewer,
-            pn.Column(
-                self.table,
-                sizing_mode="stretch_both",
-                margin=0,
-                css_classes=["card", "below"],
-                stylesheets=[ui.stylesheet()],
-            ),
+            self.table_card,
             sizing_mode="stretch_both",
             margin=0,
             min_width=0,
@@ -105,7 +108,7 @@ class WorkbenchPage:
             css_classes=["middle"],
             stylesheets=[ui.stylesheet()],
         )
-        right = pn.Column(self.fits, **column, **card, width=292, scroll="y-auto")
+        right = pn.Column(self.fits, **column, **card, width=284, scroll="y-auto")
         body = pn.Row(
             left,
             middle,
@@ -142,6 +145,8 @@ class WorkbenchPage:
         self._show_files()
         self._show_scene()
         self._show_run()
+        if self.state.opened.image is None:
+            self.viewer.show_empty("refused" if self.state.error else "no image")
 
     def _show_scene(self) -> None:
         state, problem = self.state, self.state.opened.problem
@@ -161,7 +166,9 @@ class WorkbenchPage:
         )
         columns = marker_columns(markers(problem, state.selected, COLORS))
         self._later(lambda: self._set(self.viewer.panels.ellipses, columns))
-        self.viewer.bar.param.update(placing=bool(state.placing), hint=self._hint())
+        self.table_card.visible = problem is not None
+        waiting = bool(state.placing) or (state.opened.image is not None and not state.names)
+        self.viewer.bar.param.update(placing=waiting, hint=self._hint())
 
     def _hint(self) -> str:
         state = self.state
@@ -170,7 +177,7 @@ class WorkbenchPage:
         if state.placing:
             return "Click the center of the galaxy or star. Esc stops."
         if state.opened.problem is None:
-            return "Add a sky and a galaxy in the scene at the left, then press Fit."
+            return "Click a galaxy: a Sersic model and a sky start from the data. Or choose a component at the left."
         return "Drag to pan, wheel to zoom. Press ? for keys."
 
     def _show_files(self) -> None:
@@ -183,9 +190,13 @@ class WorkbenchPage:
         )
 
     def _show_refusal(self) -> None:
-        self.table.error = self.state.refused
-        if self.state.refused:
-            ui.say(self.fits.live, self.state.refused)
+        refused = self.state.refused
+        seen = self.table_card.visible
+        self.table.error = refused if seen else ""
+        if refused and not seen:
+            self.fits.show_verdict(verdict.note("bad", refused), None)
+        if refused:
+            ui.say(self.fits.live, refused)
 
     def _redraw(self) -> None:
         """Start drawing what is open now; a drawing that is under way for older values is dropped."""
@@ -196,6 +207,8 @@ class WorkbenchPage:
     async def _draw(self) -> None:
         opened = self.state.opened
         if opened.image is None:
+            self._image = None
+            self._later(lambda: self.viewer.show_empty("refused" if self.state.error else "no image"))
             return
         if self._image is None or not _same_pixels(self._image, opened.image):
             pictures = await asyncio.to_thread(image_pictures, opened.image)
@@ -213,6 +226,7 @@ class WorkbenchPage:
         self._set(panels.compass, pictures.compass)
         self.viewer.bar.param.update(limits=pictures.limits, extent=pictures.extent, sky=pictures.sky)
         self.viewer.set_title("data", pictures.note)
+        self.viewer.show_empty("")
 
     def _put_model(self, drawn: ModelPictures) -> None:
         panels = self.viewer.panels
@@ -241,8 +255,10 @@ class WorkbenchPage:
 
     def _flush(self) -> None:
         events, self._steps = self._steps, []
-        if not events:
+        events = [event for event in events if event["number"] > self._last_step]
+        if not events or not self.state.running:  # an ended run's curve comes whole, from its history
             return
+        self._last_step = events[-1]["number"]
         self.fits.curve.add(
             {
                 "step": [event["number"] for event in events],
@@ -299,6 +315,7 @@ class WorkbenchPage:
     async def fit(self) -> None:
         """Start a fit with the form's fitter and options."""
         self._steps.clear()
+        self._last_step = -1
         self._later(self.fits.curve.clear)
         self.fits.progress.object = ""
         await self.session.fit(self.form.fitter, self.form.options())
@@ -308,8 +325,16 @@ class WorkbenchPage:
         await self.session.cancel()
 
     async def _on_click(self, x: float, y: float) -> None:
-        if self.state.placing:
+        state = self.state
+        if state.placing or not state.names:
             await self.session.place(x, y)
+            return
+        state.selected = nearest(markers(state.opened.problem, "", COLORS), x, y, self._reach())
+
+    def _reach(self) -> float:
+        """How near to a center a click counts as on it: 2 % of what is shown."""
+        shown = self.viewer.panels.data.figure.x_range
+        return 0.02 * abs(float(shown.end) - float(shown.start))
 
     async def _on_table(self, message: Message) -> None:
         await self.session.edit_parameter(message["key"], message["column"], message["value"])

@@ -31,13 +31,12 @@ def run_rows(runs: Iterable[Run], shown: str | None, titles: Mapping[str, str]) 
             if run.status is RunStatus.FINISHED
             else str(run.status)
         )
-        seconds = "" if run.seconds is None else f" · {run.seconds:.1f} s"
         rows.append(
             {
                 "id": run.id,
                 "number": len(ordered) - place,
                 "title": titles.get(run.fitter, run.fitter),
-                "word": word + seconds,
+                "word": word,
                 "kind": kind_of(run.status, run.converged),
                 "message": run.message,
                 "chi2_dof": "" if run.chi2_dof is None else f"{run.chi2_dof:.4f}",

@@ -23,6 +23,7 @@ from engine import models
 from engine.images import FitsContents
 
 Change = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+FIRST_MODEL = "sersic"
 Refusal = (engine.EngineError, StoreError)
 
 
@@ -127,9 +128,13 @@ class Session:
             await self.change(lambda description: edits.with_component(description, model, {}))
 
     async def place(self, x: float, y: float) -> None:
-        """The image was clicked at (x, y), pixels of the full image: put the waiting component there."""
+        """The image was clicked at (x, y), pixels of the full image: put the waiting component there.
+
+        The first click in an empty scene needs no choice before it: it adds a Sersic and the sky below it.
+        """
         state = self.state
-        model, image = state.placing, state.opened.image
+        image, first = state.opened.image, not state.names
+        model = state.placing or (FIRST_MODEL if first else "")
         if not model or image is None:
             return
         try:
@@ -137,7 +142,13 @@ class Session:
         except engine.EngineError as error:
             state.refused = str(error)
             return
-        if await self.change(lambda description: edits.with_component(description, model, start)):
+
+        def change(description: Mapping[str, Any]) -> Mapping[str, Any]:
+            if first:
+                description = edits.with_component(description, "flat sky", {})
+            return edits.with_component(description, model, start)
+
+        if await self.change(change):
             state.param.update(placing="", selected=state.names[-1])
 
     async def rename(self, name: str, new: str) -> None:

@@ -105,6 +105,13 @@ def markers(problem: engine.Problem | None, selected: str, colors: Sequence[str]
     return found
 
 
+def nearest(found: Sequence[Marker], x: float, y: float, reach: float) -> str:
+    """Name of the component whose center lies nearest to (x, y); "" when none is within ``reach`` pixels."""
+    distances = [(math.hypot(marker.x - x, marker.y - y), marker.name) for marker in found]
+    distance, name = min(distances, default=(math.inf, ""))
+    return name if distance <= reach else ""
+
+
 def _remark(parameter: Parameter, at_bound: bool) -> tuple[str, str]:
     if at_bound:
         return "at its bound", "warn"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from dashboard import ui
 SCRIPTS = Path(__file__).parent / "js"
 Message = dict[str, Any]
 
+logger = logging.getLogger("residua.pages")
 _running: set[asyncio.Task[Any]] = set()
 
 
@@ -26,6 +28,20 @@ def script(name: str) -> str:
 def styles(*names: str) -> list[str]:
     """The shared classes and the style sheets named, as texts."""
     return [ui.stylesheet(), *(ui.static_text(name) for name in names)]
+
+
+def soon(answer: Any) -> None:
+    """Let a coroutine that a callback returned run on the event loop; anything else is done already."""
+    if inspect.isawaitable(answer):
+        task = asyncio.ensure_future(answer)
+        _running.add(task)  # the event loop keeps only a weak reference
+        task.add_done_callback(_finished)
+
+
+def _finished(task: asyncio.Task[Any]) -> None:
+    _running.discard(task)
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("A page's action failed", exc_info=task.exception())
 
 
 class Component(JSComponent):
@@ -40,8 +56,4 @@ class Component(JSComponent):
     def _handle_msg(self, data: Any) -> None:
         if self._on_message is None or not isinstance(data, dict):
             return
-        answer = self._on_message(data)
-        if inspect.isawaitable(answer):
-            task = asyncio.ensure_future(answer)
-            _running.add(task)  # the event loop keeps only a weak reference
-            task.add_done_callback(_running.discard)
+        soon(self._on_message(data))

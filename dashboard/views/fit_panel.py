@@ -36,15 +36,16 @@ class FitPanel(pn.viewable.Viewer):
         self.summary = ui.html(_summary(form), **WIDE)
         self.options = pn.Column(**WIDE, styles={"gap": "10px"}, visible=False)
         self.more = ui.button("Options", self._toggle_options, kind="quiet", size="small", icon="tune")
-        self.fit = ui.button(
-            "Fit", on_fit, kind="main", size="large", sizing_mode="stretch_width"
-        )
-        self.cancel = ui.button(
-            "Cancel", on_cancel, size="large", visible=False, sizing_mode="stretch_width"
-        )
+        self.fit = ui.button("Fit", on_fit, kind="main", size="large", sizing_mode="stretch_width")
+        self.cancel = ui.button("Cancel", on_cancel, size="large", visible=False, sizing_mode="stretch_width")
         self.progress = ui.html("", **WIDE, visible=False)
-        self.curve = convergence_curve(ui.LIGHT["accent"])
-        self.curve_box = pn.Column(pn.pane.Bokeh(self.curve.figure, **WIDE, height=150), **WIDE, visible=False)
+        self.curve = convergence_curve(ui.CURVE)
+        self.curve_box = pn.Column(
+            ui.html('<h3 class="curve-title muted small">χ²/dof against step</h3>', **WIDE),
+            pn.pane.Bokeh(self.curve.figure, **WIDE, height=130),
+            **WIDE,
+            visible=False,
+        )
         self.verdict = ui.html("", **WIDE)
         self.files = ui.html("", **WIDE)
         self.live = ui.live_region()

@@ -12,8 +12,19 @@ from bokeh.events import Tap
 from dashboard import ui
 from dashboard.figures.image import ImagePanels, image_panels
 from dashboard.figures.palettes import IMAGE_PALETTES, RESIDUAL_PALETTES
-from dashboard.views.component import Component, script, styles
+from dashboard.views.component import Component, script, soon, styles
 
+EMPTY = {
+    "opening": '<div class="void"><p class="muted">Opening …</p></div>',
+    "no image": (
+        '<div class="void"><h2>Drop a FITS file anywhere on this page</h2>'
+        '<p class="muted">Then add a sky, and galaxies by clicking on them.</p></div>'
+    ),
+    "refused": (
+        '<div class="void"><h2>This image cannot be used yet</h2>'
+        '<p class="muted">The reason stands at the left, under Images. Choose another extension or file.</p></div>'
+    ),
+}
 TITLES = {"data": "Data", "model": "Model", "residual": "Residual / σ"}
 
 
@@ -25,6 +36,7 @@ class ViewerBar(Component):
     limits = param.Dict({"min-max": [0, 1]}, doc="Preset name to lower and upper limit.")
     extent = param.Dict({"x0": -0.5, "x1": 0.5, "y0": -0.5, "y1": 0.5}, doc="Edges of the image in pixels.")
     sky = param.Dict({}, doc="Coarse grid of sky positions and their frame; empty without WCS.")
+    has_image = param.Boolean(False, doc="Whether there is an image to show.")
     has_model = param.Boolean(False, doc="Whether model and residual are shown.")
     placing = param.Boolean(False, doc="Whether the next click puts a component.")
     hint = param.String("", doc="Shown in place of the readout while the cursor is elsewhere.")
@@ -45,7 +57,8 @@ class ImageViewer(pn.viewable.Viewer):
             for kind, title in TITLES.items()
         }
         for panel in self.panels:
-            panel.figure.on_event(Tap, lambda event: on_click(event.x, event.y))
+            panel.figure.on_event(Tap, lambda event: soon(on_click(event.x, event.y)))
+        self.empty = ui.html(EMPTY["opening"], sizing_mode="stretch_both")
         boxes = [
             pn.Column(
                 self.titles[panel.kind],
@@ -53,13 +66,14 @@ class ImageViewer(pn.viewable.Viewer):
                 name=f"panel-{panel.kind}",
                 sizing_mode="stretch_both",
                 margin=0,
-                visible=panel.kind == "data",
+                visible=False,
                 stylesheets=[ui.stylesheet()],
             )
             for panel in self.panels
         ]
         self._layout = pn.Column(
             self.bar,
+            self.empty,
             pn.Row(
                 *boxes, sizing_mode="stretch_both", margin=0, styles={"gap": "10px", "padding": "0 10px 6px"}
             ),
@@ -68,6 +82,11 @@ class ImageViewer(pn.viewable.Viewer):
             css_classes=["card"],
             stylesheets=[ui.stylesheet()],
         )
+
+    def show_empty(self, why: str) -> None:
+        """Words in place of the images: "opening", "no image" or "refused"; "" when there is an image."""
+        self.empty.param.update(object=EMPTY.get(why, ""), visible=bool(why))
+        self.bar.has_image = not why
 
     def set_title(self, kind: str, note: str = "") -> None:
         """Title of one panel, with a muted note such as "start values"."""

@@ -8,8 +8,8 @@ export function render({model}) {
       el("button", {type: "button", class: "pick grow", disabled: !run.ended, title: run.message, "aria-pressed": String(run.shown),
                     onclick: () => model.send_msg({type: "show", id: run.id})},
         el("span", {class: `state ${run.kind}`}, icon({good: "good", warn: "warn", bad: "bad"}[run.kind] ?? "info")),
-        el("span", {class: "what"}, el("span", {class: "ellipsis"}, run.title), el("span", {class: "muted small ellipsis"}, run.word)),
-        el("span", {class: "figures num"}, el("span", {}, run.chi2_dof), el("span", {class: "muted small"}, run.when))),
+        el("span", {class: "what"}, el("span", {class: "ellipsis"}, run.title), el("span", {class: "muted small ellipsis num"}, `${run.word} · ${run.when}`)),
+        el("span", {class: "outcome num"}, run.chi2_dof)),
       run.ended ? icon_button(`Go back to the start values of run ${run.number}`, "undo", () => model.send_msg({type: "restart", id: run.id}),
                               {title: "Back to this run's start values"}) : null)
   }

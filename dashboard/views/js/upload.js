@@ -10,7 +10,7 @@ function role_of(name) {
 
 export function render({model}) {
   const input = el("input", {type: "file", multiple: true, class: "visually-hidden", "aria-label": model.label, tabindex: "-1"})
-  const choose = el("button", {type: "button", class: "btn", onclick: () => input.click()}, "Choose files")
+  const choose = el("button", {type: "button", class: "btn", "aria-label": "Choose files", onclick: () => input.click()}, model.compact ? "Choose" : "Choose files")
   const words = el("p", {class: "words"}, el("strong", {}, model.label), el("span", {class: "muted small"}, model.help))
   const status = el("div", {class: "stack status", role: "status", "aria-live": "polite"})
   const zone = el("div", {class: `zone ${model.compact ? "compact" : ""}`}, icon("upload"), words, choose, input)

@@ -29,11 +29,11 @@ function squared(x0, x1, y0, y1, width, height) {
   return {x0: cx - unit * width / 2, x1: cx + unit * width / 2, y0: cy - unit * height / 2, y1: cy + unit * height / 2}
 }
 
-function number(value) {
+function number(value, digits = 5) {
   if (value == null || !Number.isFinite(value)) return "–"
   const size = Math.abs(value)
   if (size !== 0 && (size >= 1e6 || size < 1e-3)) return value.toExponential(3)
-  return value.toPrecision(5).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")
+  return String(Number(value.toPrecision(digits)))
 }
 
 function sexagesimal(value, seconds_digits, sign) {
@@ -59,7 +59,7 @@ function sky(grid, x, y) {
     (1 - fv) * ((1 - fu) * at(i, j, k) + fu * at(i + 1, j, k)) + fv * ((1 - fu) * at(i, j + 1, k) + fu * at(i + 1, j + 1, k)))
   const lon = (Math.atan2(p[1], p[0]) * 180 / Math.PI + 360) % 360
   const lat = Math.atan2(p[2], Math.hypot(p[0], p[1])) * 180 / Math.PI
-  const label = `${grid.labels.join(", ")} (${grid.frame})`
+  const label = grid.sexagesimal ? grid.frame : `${grid.frame} ${grid.labels.join(", ")}`
   if (!grid.sexagesimal) return [label, `${lon.toFixed(5)}° ${lat < 0 ? "−" : "+"}${Math.abs(lat).toFixed(5)}°`]
   return [label, `${sexagesimal(lon / 15, 2, false).replace(/^24/, "00")} ${sexagesimal(lat, 1, true)}`]
 }
@@ -124,8 +124,8 @@ export function render({model, view}) {
 
   function paint() {
     const [lo, hi] = current_limits()
-    low.value = number(lo)
-    high.value = number(hi)
+    low.value = number(lo, 4)
+    high.value = number(hi, 4)
     const wrong = !(hi > lo)
     high.setAttribute("aria-invalid", String(wrong))
     if (wrong) return
@@ -198,10 +198,11 @@ export function render({model, view}) {
     for (const kind of KINDS) {
       const panel = named(`panel-${kind}`)
       if (!panel) continue
-      const there = kind === "data" || model.has_model
-      const shown = there && (look.focus === "all" || look.focus === kind || (!model.has_model && kind === "data"))
+      const there = kind === "data" ? model.has_image : model.has_image && model.has_model
+      const shown = there && (look.focus === "all" || look.focus === kind || !model.has_model)
       panel.visible = shown
     }
+    root.hidden = !model.has_image
     residual_pair.hidden = !model.has_model
     later()
   }
@@ -304,6 +305,7 @@ export function render({model, view}) {
 
   model.on("limits", new_limits)
   model.on("extent", later)
+  model.on("has_image", arrange)
   model.on("has_model", arrange)
   model.on("placing", placing)
   model.on("hint", () => { if (readout.classList.contains("idle")) idle() })
