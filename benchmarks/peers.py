@@ -89,6 +89,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     from benchmarks.problem import write_problem
 
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(
+            f"The machine is busy (load {load:.1f}): take ratios you mean to quote when it is idle.",
+            file=sys.stderr,
+        )
     with tempfile.TemporaryDirectory(prefix="residua-bench-") as scratch:
         folder = Path(scratch)
         write_problem(folder)
