@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from engine.bootstrap import Bootstrap, bootstrap
+from engine.derived import Derived, derived
 from engine.description import load
 from engine.errors import (
     DescriptionError,
@@ -31,6 +33,8 @@ from engine.results import FitResult, Status, Step
 from engine.simulate import simulate
 
 __all__ = [
+    "Bootstrap",
+    "Derived",
     "DescriptionError",
     "EngineError",
     "ExtensionInfo",
@@ -45,6 +49,8 @@ __all__ = [
     "Problem",
     "Status",
     "Step",
+    "bootstrap",
+    "derived",
     "detect",
     "example",
     "examples",

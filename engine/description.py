@@ -14,10 +14,12 @@ import yaml
 from engine.errors import DescriptionError, ParameterError, did_you_mean
 from engine.images import Image, read_image
 from engine.likelihoods import LIKELIHOODS
+from engine.models.base import Model
 from engine.models.registry import model as model_by_name
 from engine.models.scene import Component
 from engine.models.start import fill_starts
-from engine.parameters import Link, Parameter, Spec, parse_link, parse_prior
+from engine.models.total_flux import ALTERNATIVES, AmplitudeOfTotal, offers_flux
+from engine.parameters import Parameter, Spec, parse_link, parse_prior
 from engine.problem import Problem
 
 VERSION = 1
@@ -76,7 +78,7 @@ def load(
             f"There is no likelihood '{likelihood}'. {did_you_mean(str(likelihood), LIKELIHOODS)}"
         )
     starts, notices = fill_starts(image, components, _known_values(components, wishes))
-    parameters = _parameters(components, wishes, starts)
+    parameters = _parameters(components, wishes, starts, image)
     seed = content.get("seed")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
         raise DescriptionError(f"seed is {seed!r}; it must be a whole number, 0 or more.")
@@ -100,8 +102,9 @@ def describe(problem: Problem, x: np.ndarray) -> dict[str, Any]:
     components = []
     for component in problem.components:
         written: dict[str, Any] = {}
-        for parameter in problem.parameters[component.columns]:
-            written[parameter.name] = _written(parameter, values[parameter.key])
+        for parameter in problem.parameters:
+            if parameter.component == component.name and not isinstance(parameter.link, AmplitudeOfTotal):
+                written[parameter.name] = _written(parameter, values[parameter.key])
         components.append({"name": component.name, "model": component.model.key, "parameters": written})
     description: dict[str, Any] = {
         "residua": VERSION,
@@ -208,7 +211,7 @@ def _components(entries: Any) -> tuple[list[Component], list[dict[str, dict[str,
         if not isinstance(given, Mapping):
             raise DescriptionError(f"parameters of {name} must be a mapping, such as 'n: 1'.")
         components.append(Component(name, kind, first))
-        wishes.append(_wishes(name, kind.specs, given))
+        wishes.append(_wishes(name, kind, given))
         first += len(kind.specs)
     return components, wishes
 
@@ -232,9 +235,15 @@ def _name(entry: Mapping[str, Any], earlier: list[Component]) -> str:
     return name
 
 
-def _wishes(name: str, specs: tuple[Spec, ...], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _wishes(name: str, kind: Model, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What the description says of each parameter: {parameter: {value, fixed, bounds, link, prior}}."""
-    known = [spec.name for spec in specs]
+    known = [spec.name for spec in kind.specs] + (list(ALTERNATIVES) if offers_flux(kind) else [])
+    amplitudes = [kind.specs[kind.amplitude].name, *ALTERNATIVES] if offers_flux(kind) else []
+    stated = [key for key in amplitudes if key in given]
+    if len(stated) > 1:
+        raise DescriptionError(
+            f"{name} has {' and '.join(stated)}, which say the same thing. Keep one of them."
+        )
     flat: dict[str, Any] = {}
     for key, entry in given.items():
         if key == "center" and "center.x" in known:
@@ -309,29 +318,70 @@ def _known_values(
 
 
 def _parameters(
-    components: list[Component], wishes: list[dict[str, dict[str, Any]]], starts: list[dict[str, float]]
+    components: list[Component],
+    wishes: list[dict[str, dict[str, Any]]],
+    starts: list[dict[str, float]],
+    image: Image,
 ) -> list[Parameter]:
-    keys = [f"{c.name}.{spec.name}" for c in components for spec in c.model.specs]
-    parameters = []
+    keys = [key for component in components for key in component.keys]
+    keys += [
+        f"{c.name}.{name}"
+        for c, w in zip(components, wishes, strict=True)
+        for name in ALTERNATIVES
+        if name in w
+    ]
+    parameters: list[Parameter] = []
+    totals: list[Parameter] = []
     for component, wish_of, start in zip(components, wishes, starts, strict=True):
+        of_total = _of_total(component, wish_of, image)
         for spec in component.model.specs:
-            wish = wish_of.get(spec.name, {})
-            key = f"{component.name}.{spec.name}"
-            link: Link | None = None
-            if "link" in wish:
-                link = parse_link(str(wish["link"]), keys)
-            lower, upper = _bounds(wish.get("bounds"), spec, key)
-            prior = parse_prior(str(wish["prior"]), key) if wish.get("prior") is not None else None
-            if prior is not None:
-                lower, upper = max(lower, prior.support[0]), min(upper, prior.support[1])
-            value = start[spec.name]
-            if "value" not in wish and link is None:
-                # A start from the data gives way to the bounds; a stated value outside them is an error.
-                value = min(max(value, lower), upper)
-            parameters.append(
-                Parameter(component.name, spec, value, lower, upper, bool(wish.get("fixed")), link, prior)
-            )
-    return parameters
+            if of_total is not None and spec is component.model.specs[component.model.amplitude]:
+                value = start[spec.name]
+                parameters.append(
+                    Parameter(component.name, spec, value, spec.lower, spec.upper, link=of_total)
+                )
+            else:
+                parameters.append(
+                    _parameter(component, spec, wish_of.get(spec.name, {}), start[spec.name], keys)
+                )
+        if of_total is not None:
+            amplitude = start[component.model.specs[component.model.amplitude].name]
+            start_total = of_total.total_of(start, amplitude)
+            spec = ALTERNATIVES[of_total.total]
+            totals.append(_parameter(component, spec, wish_of[spec.name], start_total, keys))
+    return parameters + totals
+
+
+def _parameter(
+    component: Component, spec: Spec, wish: Mapping[str, Any], start: float, keys: list[str]
+) -> Parameter:
+    key = f"{component.name}.{spec.name}"
+    link = parse_link(str(wish["link"]), keys) if "link" in wish else None
+    lower, upper = _bounds(wish.get("bounds"), spec, key)
+    prior = parse_prior(str(wish["prior"]), key) if wish.get("prior") is not None else None
+    if prior is not None:
+        lower, upper = max(lower, prior.support[0]), min(upper, prior.support[1])
+    value = wish.get("value")
+    if value is None:
+        # A start from the data gives way to the bounds; a stated value outside them is an error.
+        value = min(max(start, lower), upper)
+    return Parameter(component.name, spec, value, lower, upper, bool(wish.get("fixed")), link, prior)
+
+
+def _of_total(
+    component: Component, wish_of: Mapping[str, Mapping[str, Any]], image: Image
+) -> AmplitudeOfTotal | None:
+    """The link of the amplitude to a total flux or magnitude, where the description speaks of one."""
+    if not offers_flux(component.model):
+        return None
+    for total in ALTERNATIVES:
+        if total in wish_of:
+            if total == "magnitude" and image.zero_point is None:
+                raise DescriptionError(
+                    f"{component.name} has a magnitude, but image '{image.name}' has no zero_point. Give one."
+                )
+            return AmplitudeOfTotal(component.name, component.model, total, image.zero_point or 0.0)
+    return None
 
 
 def _bounds(given: Any, spec: Spec, key: str) -> tuple[float, float]:

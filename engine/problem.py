@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -111,6 +111,26 @@ class Problem:
         part.space = self.space.restricted(keep, x)
         part._prepare()
         return part
+
+    def started(self, values: Mapping[str, float]) -> Problem:
+        """Return the problem with other values, by name, of free or fixed parameters."""
+        other = copy.copy(self)
+        other.space = self.space.with_values(values)
+        other._prepare()
+        return other
+
+    def with_pixels(self, *, data: np.ndarray | None = None, weight: np.ndarray | None = None) -> Problem:
+        """Return the problem with other data or weights, each (row, column); the scene stays."""
+        other = copy.copy(self)
+        weight = self.image.weight if weight is None else weight
+        other.image = replace(
+            self.image, data=self.image.data if data is None else data, weight=weight, mask=~(weight > 0)
+        )
+        other.images = (other.image,)
+        other.n_used = int((weight > 0).sum())
+        other._tiles = cut(other.image, self.device)
+        other._prepare()
+        return other
 
     def _prepare(self) -> None:
         """Sort out which components can change; the others become a background, rendered on first use."""

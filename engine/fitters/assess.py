@@ -13,6 +13,10 @@ from engine.results import Status
 
 # Correlation-scaled Hessians with a smaller eigenvalue than this have lost half of the digits.
 _SINGULAR = 1e-9
+# Below this one they are worth a word: a correlation of about 0.999.
+_FLAT = 1e-3
+# From here on the sandwich estimate is given beside the formal one.
+_FAR_FROM_ONE = 0.1
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,9 @@ def assess(problem: Problem, outcome: Outcome) -> Verdict:
         chi2=normal.chi2,
         uncertainties=np.sqrt(np.diag(covariance)),
         covariance=covariance,
-        robust_uncertainties=None,
+        robust_uncertainties=_robust(problem, x, covariance, normal),
         at_bounds=at_bounds,
-        notes=_notes(problem, normal),
+        notes=_notes(problem, normal, free),
     )
 
 
@@ -85,8 +89,35 @@ def _bounds_in_words(problem: Problem, x: np.ndarray, bound: np.ndarray) -> str:
     return "; ".join(parts) + "."
 
 
-def _notes(problem: Problem, normal: NormalEquations) -> tuple[str, ...]:
-    if problem.dof < 1 or not normal.finite or problem.image.noise_estimated:
+def _robust(
+    problem: Problem, x: np.ndarray, covariance: np.ndarray, normal: NormalEquations
+) -> np.ndarray | None:
+    """Sandwich estimate where chi2/dof says that the weights or the model are off; White (1982), eq. 3.2."""
+    if not normal.finite or problem.dof < 1 or abs(normal.chi2 / problem.dof - 1) < _FAR_FROM_ONE:
+        return None
+    bread = np.nan_to_num(covariance)
+    spread = np.diag(bread @ problem.score_covariance(x) @ bread)
+    return np.where(np.isfinite(np.diag(covariance)), np.sqrt(np.maximum(spread, 0.0)), np.nan)
+
+
+def _notes(problem: Problem, normal: NormalEquations, free: np.ndarray) -> tuple[str, ...]:
+    if problem.dof < 1 or not normal.finite:
+        return ()
+    return (*_on_chi2(problem, normal), *_on_flatness(problem, normal, free))
+
+
+def _on_flatness(problem: Problem, normal: NormalEquations, free: np.ndarray) -> tuple[str, ...]:
+    if free.size < 2:
+        return ()
+    inner = normal.hessian[np.ix_(free, free)]
+    if not _SINGULAR <= invert(inner)[1] < _FLAT:
+        return ()
+    names = problem.names
+    return (f"Least constrained: {flattest_direction(inner, [names[i] for i in free])}.",)
+
+
+def _on_chi2(problem: Problem, normal: NormalEquations) -> tuple[str, ...]:
+    if problem.image.noise_estimated:
         return ()
     ratio = normal.chi2 / problem.dof
     if ratio > 2:

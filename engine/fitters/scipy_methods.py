@@ -122,9 +122,12 @@ class ScipyMinimize(_Routine):
         )
         return str(found.message)
 
-    def _limit(self) -> dict[str, int]:
+    def _limit(self) -> dict[str, float]:
         name = "maxfun" if self.method == "TNC" else "maxiter"
-        return {name: self.max_steps * (20 if self.method == "TNC" else 1)}
+        limit: dict[str, float] = {name: self.max_steps * (20 if self.method == "TNC" else 1)}
+        if self.method in ("L-BFGS-B", "TNC"):
+            limit["ftol"] = 1e-13  # chi2 is large: scipy's own 1e-9 of it is many sigma
+        return limit
 
 
 class DifferentialEvolution(_Routine):

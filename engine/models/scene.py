@@ -22,6 +22,11 @@ class Component:
     first: int
 
     @property
+    def keys(self) -> list[str]:
+        """Full names of its parameters."""
+        return [f"{self.name}.{spec.name}" for spec in self.model.specs]
+
+    @property
     def columns(self) -> slice:
         """Its parameters in the scene's vector."""
         return slice(self.first, self.first + len(self.model.specs))

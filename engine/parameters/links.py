@@ -12,6 +12,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from engine.errors import ParameterError, did_you_mean
 
@@ -37,6 +38,21 @@ _FUNCTIONS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]]
     "abs": (abs, lambda v: math.copysign(1.0, v)),
 }
 _MAX_LENGTH = 200
+
+
+class Follows(Protocol):
+    """What makes a parameter follow others."""
+
+    @property
+    def text(self) -> str:
+        """What it says in a file or on a screen."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Keys of the parameters that it follows."""
+
+    def evaluate(self, values: Mapping[str, float]) -> tuple[float, Gradient]:
+        """Return the value and its derivative with respect to each reference."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from engine.errors import ParameterError
-from engine.parameters.links import Link
+from engine.parameters.links import Follows
 from engine.parameters.priors import Prior
 from engine.parameters.spec import Spec
 
@@ -25,7 +25,7 @@ class Parameter:
     lower: float
     upper: float
     fixed: bool = False
-    link: Link | None = None
+    link: Follows | None = None
     prior: Prior | None = None
 
     def __post_init__(self) -> None:
