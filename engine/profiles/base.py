@@ -11,6 +11,25 @@ from engine.parameters.spec import Spec
 
 
 @dataclass(frozen=True)
+class Break:
+    """A radius at which a profile ends or bends sharply.
+
+    Attributes:
+        radius: In pixels.
+        power: p such that the profile is smooth in s where radius - R = s**p, inside the break; 1 where it bends.
+        core: A second, smaller radius at which it bends softly; 0 for none.
+    """
+
+    radius: float
+    power: int = 1
+    core: float = 0.0
+
+
+def _no_starts(radius_e: float) -> dict[str, float]:
+    return {}
+
+
+@dataclass(frozen=True)
 class Profile:
     """Surface brightness as amplitude times shape(radius).
 
@@ -27,6 +46,9 @@ class Profile:
         flux: ``(*floats) -> `` integral over the plane for amplitude 1 and axis ratio 1; inf where it diverges.
         grading: ``(*floats) -> k`` such that shape(s**k) is smooth in s at s = 0: how cuspy the center is.
         scale: ``(*floats) -> `` a radius, in pixels, that says how large the object looks.
+        break_at: ``(*floats) -> `` the :class:`Break` that the integration must respect; None where the profile
+            is smooth away from its center.
+        starts: ``(radius_e) -> {parameter: value}``, starting values for an object of that half-light radius.
     """
 
     name: str
@@ -41,3 +63,5 @@ class Profile:
     flux: Callable[..., float]
     grading: Callable[..., float]
     scale: Callable[..., float]
+    break_at: Callable[..., Break] | None = None
+    starts: Callable[[float], dict[str, float]] = _no_starts

@@ -50,7 +50,8 @@ def _bn_series() -> tuple[float, ...]:
         n = (1 / (low + (t + 1) / 2 * (high - low)) - 1) / 2
         return np.asarray(gammaincinv(2 * n, 0.5) - 2 * n + 1 / 3)
 
-    return tuple(float(c) for c in np.polynomial.chebyshev.chebinterpolate(remainder, 24))
+    series = np.polynomial.Chebyshev.interpolate(remainder, 24)
+    return tuple(float(c) for c in series.coef)
 
 
 def sersic_bn(n: Value) -> Value:
@@ -68,7 +69,8 @@ def sersic_bn(n: Value) -> Value:
 
 
 @functools.lru_cache(maxsize=1024)
-def _bn_and_slope(n: float) -> tuple[float, float]:
+def bn_and_slope(n: float) -> tuple[float, float]:
+    """Return b_n and its derivative by n."""
     # The series is smooth, so its central difference is good to about 1e-9.
     step = 1e-4 * n
     return sersic_bn(n), (sersic_bn(n + step) - sersic_bn(n - step)) / (2 * step)
@@ -81,7 +83,7 @@ def shape(radius: Tensor, radius_e: Tensor, n: Tensor) -> Tensor:
 
 def shape_gradient(radius: Tensor, radius_e: float, n: float) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Return the shape and its derivatives by radius, radius_e and n."""
-    b, b_slope = _bn_and_slope(n)
+    b, b_slope = bn_and_slope(n)
     log_x = torch.log(radius).sub_(math.log(radius_e))
     z = torch.exp(log_x / n)
     f = torch.exp((z - 1).mul_(-b))

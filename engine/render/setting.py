@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.render.integrate import Accuracy
 from engine.render.psf_spline import PsfSpline
+from engine.render.samples import Accuracy
 
 
 @dataclass(frozen=True)
