@@ -2,19 +2,17 @@
 
 const DIGITS = 6
 
-// Digits after the point that show two significant digits of the uncertainty.
-function decimals(uncertainty) {
-  return Math.min(10, Math.max(0, 1 - Math.floor(Math.log10(uncertainty))))
-}
+// A value with the digits that two significant digits of its uncertainty allow; without one, six digits.
 function shown(value, uncertainty) {
   if (value == null) return ""
-  if (uncertainty > 0 && Number.isFinite(uncertainty)) {
-    const size = Math.abs(value)
-    if (size < 1e7 && uncertainty > 1e-9) return value.toFixed(decimals(uncertainty))
-  }
   const size = Math.abs(value)
-  if (size !== 0 && (size >= 1e7 || size < 1e-4)) return value.toExponential(4)
-  return String(Number(value.toPrecision(DIGITS)))
+  const plain = size === 0 || (size < 1e7 && size >= 1e-4)
+  if (uncertainty > 0 && Number.isFinite(uncertainty)) {
+    const last = Math.floor(Math.log10(uncertainty)) - 1  // power of ten of the last digit shown
+    if (plain && last >= -10) return value.toFixed(Math.max(0, -last))
+    if (size > 0) return value.toExponential(Math.min(12, Math.max(1, Math.floor(Math.log10(size)) - last)))
+  }
+  return plain ? String(Number(value.toPrecision(DIGITS))) : value.toExponential(4)
 }
 const bound = (value) => (value == null ? "" : String(Number(value.toPrecision(DIGITS))))
 
