@@ -93,7 +93,7 @@ class Problem:
         self.image_entry: dict[str, object] = {}
         self._terms = LIKELIHOODS[likelihood].terms
         self._gain = image.gain or 1.0
-        self._painter = Painter(image.psf, image.psf_oversampling, self.accuracy, device)
+        self._painter = Painter.of(image, self.accuracy, device)
         self._tiles = cut(image, device)
         self.n_used = int((image.weight > 0).sum())
         if self.n_used == 0:
@@ -311,8 +311,8 @@ class Problem:
                     part = self._painter.gradient(
                         component, tile.grid, theta[component.columns].tolist()
                     ).flatten(1)
-                    amplitude = component.model.amplitude
-                    model.add_(part[amplitude], alpha=float(theta[component.first + amplitude]))
+                    for index in component.model.linear:
+                        model.add_(part[index], alpha=float(theta[component.first + index]))
                     moves = self._moving[component.columns]
                     parts.append(part if moves.all() else part[torch.from_numpy(np.flatnonzero(moves))])
                     rows.append(component.first + np.flatnonzero(moves))

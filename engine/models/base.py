@@ -22,7 +22,7 @@ class Model(ABC):
         formula: Brightness in symbols.
         source: Where the formula comes from.
         specs: Declared parameters, in order.
-        amplitude: Index of the parameter in which the brightness is linear.
+        amplitude: Index of the parameter that says how bright it is; the brightness is linear in it.
         convolved: False where the PSF leaves it as it is (a sky) or is built in (a point source).
     """
 
@@ -34,6 +34,11 @@ class Model(ABC):
     specs: tuple[Spec, ...]
     amplitude: int
     convolved: bool = True
+
+    @property
+    def linear(self) -> tuple[int, ...]:
+        """Parameters whose values, times their rows of :meth:`gradient`, add up to the brightness."""
+        return (self.amplitude,)
 
     @property
     def centered(self) -> bool:
@@ -48,7 +53,7 @@ class Model(ABC):
     def gradient(self, grid: Grid, values: Sequence[float], setting: Setting) -> Tensor:
         """Return d brightness / d parameter, (parameter, row, column), closed form.
 
-        The brightness itself is the amplitude times the row of the amplitude.
+        The brightness itself is the sum over :attr:`linear` of value times row.
         """
 
     def flux(self, values: Sequence[float]) -> float:
@@ -58,3 +63,7 @@ class Model(ABC):
     def reach(self, values: Sequence[float], level: float) -> float:
         """Return the radius, in pixels, outside which the brightness stays below ``level``; inf if nowhere."""
         return float("inf")
+
+    def starts(self, radius_e: float) -> dict[str, float]:
+        """Return starting values for an object of that half-light radius, in pixels."""
+        return {}

@@ -42,7 +42,9 @@ class Galaxy(Model):
         """Return the mean brightness over each cell, (row, column); differentiable in ``values``."""
         center, geometry, profile = self._split([float(v) for v in values.detach()])
         with torch.no_grad():
-            samples = plan_samples(grid, center, self.profile, profile, self.geometry, geometry, setting.accuracy)
+            samples = plan_samples(
+                grid, center, self.profile, profile, self.geometry, geometry, setting.accuracy
+            )
         at = self._shape_starts
         radius = self.geometry.radius(
             samples.dx - (values[0] - center[0]), samples.dy - (values[1] - center[1]), *values[2:at]
@@ -70,6 +72,10 @@ class Galaxy(Model):
         """Return the total flux over the plane."""
         _, geometry, profile = self._split(values)
         return values[-1] * self.profile.flux(*profile) * self.geometry.smallest_scale(*geometry)
+
+    def starts(self, radius_e: float) -> dict[str, float]:
+        """Return starting values for an object of that half-light radius, in pixels."""
+        return {"radius_e": radius_e, **self.profile.starts(radius_e)}
 
     def reach(self, values: Sequence[float], level: float) -> float:
         """Return the radius outside which the brightness stays below ``level``, by bisection in log radius."""

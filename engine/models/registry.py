@@ -9,7 +9,7 @@ from engine.geometry import ELLIPSE
 from engine.models.base import Model
 from engine.models.galaxy import Galaxy
 from engine.models.point_source import PointSource
-from engine.models.sky import FlatSky
+from engine.models.sky import FlatSky, PlaneSky
 from engine.profiles import PROFILES
 
 
@@ -17,7 +17,7 @@ from engine.profiles import PROFILES
 def registry() -> dict[str, Model]:
     """Return every model, by key, in the order of lists."""
     models: list[Model] = [Galaxy(profile, ELLIPSE) for profile in PROFILES]
-    models += [PointSource(), FlatSky()]
+    models += [PointSource(), FlatSky(), PlaneSky()]
     return {model.key: model for model in models}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.images import Image
 from engine.models.base import Model
 from engine.render import Accuracy, Convolver, Grid, PsfSpline, Setting
 
@@ -40,16 +41,31 @@ class Painter:
         oversampling: PSF cells per image pixel.
         accuracy: Of the integration over pixels.
         device: Where to work.
+        reference: Center of the image, (x, y), for the models that refer to it.
     """
 
-    def __init__(self, psf: np.ndarray | None, oversampling: int, accuracy: Accuracy, device: str) -> None:
+    def __init__(
+        self,
+        psf: np.ndarray | None,
+        oversampling: int,
+        accuracy: Accuracy,
+        device: str = "cpu",
+        reference: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
         self._psf = psf
         self._oversampling = oversampling if psf is not None else 1
-        self._setting = Setting(accuracy, None if psf is None else PsfSpline(psf, device))
+        self._setting = Setting(accuracy, None if psf is None else PsfSpline(psf, device), reference)
         self._device = device
         self._convolvers: dict[tuple[int, int], Convolver] = {}
         pad = 0 if psf is None else max(psf.shape) // 2 // self._oversampling + 1
         self.halo = pad
+
+    @classmethod
+    def of(cls, image: Image, accuracy: Accuracy, device: str = "cpu") -> Painter:
+        """Return the painter of an image, with its PSF and its center."""
+        (left, bottom), (height, width) = image.origin, image.shape
+        middle = (left + (width - 1) / 2, bottom + (height - 1) / 2)
+        return cls(image.psf, image.psf_oversampling, accuracy, device, middle)
 
     def _convolver(self, grid: Grid) -> Convolver:
         assert self._psf is not None

@@ -34,3 +34,49 @@ class FlatSky(Model):
     def gradient(self, grid: Grid, values: Sequence[float], setting: Setting) -> Tensor:
         """Return ones, (1, row, column)."""
         return torch.ones((1, grid.height, grid.width), dtype=torch.float64, device=grid.device)
+
+
+@final
+class PlaneSky(Model):
+    """A tilted plane; its intensity is that at the center of the image (or of its window)."""
+
+    key = "plane sky"
+    title = "Plane sky"
+    summary = "A background that changes evenly across the image."
+    formula = "intensity + gradient_x (x - x0) + gradient_y (y - y0), (x0, y0) the center of the image"
+    source = "definition"
+    specs = (
+        Spec(name="intensity", unit="flux/pixel", default=0.0, help="Brightness at the center of the image."),
+        Spec(
+            name="gradient_x",
+            unit="flux/pixel^2",
+            default=0.0,
+            label="gradient along x",
+            help="Change of the brightness from one column to the next.",
+        ),
+        Spec(
+            name="gradient_y",
+            unit="flux/pixel^2",
+            default=0.0,
+            label="gradient along y",
+            help="Change of the brightness from one row to the next.",
+        ),
+    )
+    amplitude = 0
+    convolved = False
+
+    @property
+    def linear(self) -> tuple[int, ...]:
+        """All three parameters."""
+        return (0, 1, 2)
+
+    def brightness(self, grid: Grid, values: Tensor, setting: Setting) -> Tensor:
+        """Return the plane, (row, column); differentiable in ``values``."""
+        dx, dy = grid.offsets(*setting.reference)
+        plane = values[0] + values[1] * dx + values[2] * dy
+        return plane.reshape(grid.height, grid.width)
+
+    def gradient(self, grid: Grid, values: Sequence[float], setting: Setting) -> Tensor:
+        """Return ones and the offsets from the center of the image, (3, row, column)."""
+        dx, dy = grid.offsets(*setting.reference)
+        return torch.stack((torch.ones_like(dx), dx, dy)).reshape(3, grid.height, grid.width)

@@ -180,6 +180,9 @@ def fill_starts(
     for component, values in zip(components, starts, strict=True):
         if component.model.centered:
             _shape(image, component, values, centers, notices)
+        else:
+            for spec in component.model.specs[1:]:
+                values.setdefault(spec.name, spec.default)
     _share_places(components, starts, missing)
     _amplitudes(image, components, starts, missing)
     return starts, notices
@@ -234,7 +237,7 @@ def _shape(
     guesses = {
         "axis_ratio": shape.axis_ratio,
         "position_angle": shape.position_angle,
-        "radius_e": shape.radius_e,
+        **component.model.starts(shape.radius_e),
     }
     for name, guess in guesses.items():
         if name in wanting:
@@ -281,7 +284,7 @@ def _try_grid(
     data, weight = image.data[rows, columns].ravel(), image.weight[rows, columns].ravel()
     if not (weight > 0).sum() > 10:
         return
-    painter = Painter(image.psf, image.psf_oversampling, _ROUGH, "cpu")
+    painter = Painter.of(image, _ROUGH)
     names = [spec.name for spec in component.model.specs]
     best, best_chi2 = {}, math.inf
     for combination in itertools.product(*tried.values()):
@@ -357,7 +360,7 @@ def _amplitudes(
     left, bottom = image.origin
     # Thin out a large image: starting amplitudes do not need every pixel.
     grid = Grid(left, bottom, width, height)
-    painter = Painter(image.psf, image.psf_oversampling, _ROUGH, "cpu")
+    painter = Painter.of(image, _ROUGH)
     used = image.weight > 0
     root = np.sqrt(image.weight[used])
     rest = image.data[used].copy()

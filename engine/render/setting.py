@@ -10,7 +10,14 @@ from engine.render.samples import Accuracy
 
 @dataclass(frozen=True)
 class Setting:
-    """Accuracy of the integration and, for point sources, the PSF."""
+    """What a component is rendered with.
+
+    Attributes:
+        accuracy: Of the integration over pixels.
+        psf: For point sources; None where the image has none.
+        reference: The center of the image, or of its window, (x, y): where a plane sky has its intensity.
+    """
 
     accuracy: Accuracy = field(default_factory=Accuracy)
     psf: PsfSpline | None = None
+    reference: tuple[float, float] = (0.0, 0.0)
