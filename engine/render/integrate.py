@@ -35,8 +35,19 @@ from engine.geometry.base import Geometry
 from engine.profiles.base import Profile
 from engine.render.breaks import plan_with_break
 from engine.render.grid import Grid
-from engine.render.rules import MAX_ORDER, in_steps, radial_order, square_rule, steepness, triangles
+from engine.render.rules import (
+    MAX_ORDER,
+    in_steps,
+    radial_order,
+    reach_of_light,
+    square_rule,
+    steepness,
+    triangles,
+)
 from engine.render.samples import Accuracy, Samples
+
+# Above this steepness a ray to the edge of a pixel is mostly darkness; it is cut off where the light ends.
+_STEEP = 30.0
 
 
 @functools.cache
@@ -149,8 +160,12 @@ def plan_samples(
     chosen = torch.nonzero(is_near).flatten()
     if chosen.numel():
         k = profile.grading(*profile_parameters)
-        steep = steepness(profile, profile_parameters, near + 1.5 * step / flattening) * k
-        sx, sy, weights = triangles(bx[chosen], by[chosen], step, metric, k, radial_order(steep))
+        farthest, reach = near + 1.5 * step / flattening, math.inf
+        steep = steepness(profile, profile_parameters, farthest) * k
+        if steep > _STEEP:
+            reach = reach_of_light(profile, profile_parameters, farthest)
+            steep = steepness(profile, profile_parameters, reach) * k
+        sx, sy, weights = triangles(bx[chosen], by[chosen], step, metric, k, radial_order(steep), reach)
         parts_x.append(sx.flatten())
         parts_y.append(sy.flatten())
         groups.append((cells[chosen], weights))

@@ -51,12 +51,12 @@ class Edges:
     length: Tensor
     tau: tuple[Tensor, Tensor]
 
-    def points(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def points(self, low: Tensor, high: Tensor, order: int = EDGE_POINTS) -> tuple[Tensor, Tensor, Tensor]:
         """Return (x, y) and weights, (cell, edge, point), of Gauss-Legendre for low < tau < high.
 
         The weight is twice the area of the triangle from the center that the piece of edge spans.
         """
-        points, weights = (torch.from_numpy(v).to(low.device) for v in gauss(EDGE_POINTS))
+        points, weights = (torch.from_numpy(v).to(low.device) for v in gauss(order))
         tau = low[..., None] + (high - low)[..., None] * points
         t = self.foot[..., None] + self.ratio[..., None] * torch.sinh(tau)
         (ax, ay), (ex, ey) = self.start, self.run
@@ -94,11 +94,25 @@ def edges(bx: Tensor, by: Tensor, step: float, metric: tuple[float, float, float
 
 
 def triangles(
-    bx: Tensor, by: Tensor, step: float, metric: tuple[float, float, float], k: float, radial_points: int
+    bx: Tensor,
+    by: Tensor,
+    step: float,
+    metric: tuple[float, float, float],
+    k: float,
+    radial_points: int,
+    reach: float = math.inf,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Samples (x, y) and weights, each (cell, point), of the four signed triangles of each cell."""
+    """Samples (x, y) and weights, each (cell, point), of the four signed triangles of each cell.
+
+    They are cut off at the radius ``reach``, beyond which there is no light to speak of.
+    """
     sides = edges(bx, by, step, metric)
-    px, py, along = sides.points(*sides.tau)
+    # Where the light ends within a pixel, so does the smoothness along its edges.
+    px, py, along = sides.points(*sides.tau, EDGE_POINTS if reach == math.inf else 2 * EDGE_POINTS)
+    if reach < math.inf:
+        a, b, c = metric
+        inside = (reach / torch.sqrt(a * px * px + 2 * b * px * py + c * py * py)).clamp_max(1)
+        px, py, along = px * inside, py * inside, along * inside**2
     points, weights = gauss(radial_points)
     sigma = torch.from_numpy(points**k).to(bx.device)
     outward = torch.from_numpy(weights * k * points ** (2 * k - 1) / step**2).to(bx.device)
@@ -173,3 +187,10 @@ def steepness(profile: Profile, parameters: list[float], radius: float) -> float
 def radial_order(steepness: float) -> int:
     """Points along the radius; Gauss-Legendre on exp(-c s) over (0, 1) needs about 5 + c / 2."""
     return int(min(6 + math.ceil(0.6 * steepness), 32))
+
+
+def reach_of_light(profile: Profile, parameters: list[float], radius: float) -> float:
+    """Return the radius, at most ``radius``, beyond which the flux inside it is negligible."""
+    r = torch.linspace(0, radius, 65, dtype=torch.float64)[1:]
+    light = profile.shape_gradient(r, *parameters)[0] * r * r
+    return float(r[torch.nonzero(light > 1e-9 * light.max()).max()])
