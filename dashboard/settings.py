@@ -87,7 +87,7 @@ class Settings:
         environment=("RESIDUA_ALLOWED_HOSTS",),
     )
     cancel_grace: float = setting(
-        5.0,
+        10.0,
         "Seconds a cancelled fit has to stop by itself before its worker process is ended.",
         environment=("RESIDUA_CANCEL_GRACE",),
         low=0.1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import engine
+import engine.models
 from dashboard.commands import talk
 from engine.outputs import plain
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
+import threading
+import time
 from typing import Any
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Status
 
-CONNECT_SECONDS = 10
+CONNECT_SECONDS = 5
+CLOSE_SECONDS = 10
 
 
 class JobsError(RuntimeError):
@@ -53,6 +58,27 @@ def start_cluster(n_workers: int, torch_threads: int) -> LocalCluster:
         )
     except (OSError, TimeoutError) as error:
         raise JobsError(f"The worker processes did not start ({error}).") from error
+
+
+def stop_cluster(cluster: LocalCluster) -> None:
+    """End the cluster, and its worker processes without waiting for them to unload torch."""
+    nannies = list(cluster.workers.values())
+    processes = [nanny.pid for nanny in nannies]
+    closing = threading.Thread(target=_close, args=(cluster,), daemon=True)
+    closing.start()
+    # A nanny starts its worker again when that dies, until it knows that it is closing.
+    deadline = time.monotonic() + CLOSE_SECONDS
+    while any(nanny.status is Status.running for nanny in nannies) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for process in processes:
+        with contextlib.suppress(OSError, TypeError):
+            os.kill(process, signal.SIGKILL)
+    closing.join(CLOSE_SECONDS)
+
+
+def _close(cluster: LocalCluster) -> None:
+    with contextlib.suppress(Exception):  # half of it may be gone already
+        cluster.close()
 
 
 def connect(address: str | LocalCluster) -> Client:

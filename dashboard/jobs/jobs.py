@@ -13,16 +13,16 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
 from distributed import Client, Future, LocalCluster
 from distributed.scheduler import KilledWorker
 
-from dashboard.jobs.cluster import capacity, connect, start_cluster
+from dashboard.jobs.cluster import CLOSE_SECONDS, capacity, connect, start_cluster, stop_cluster
 from dashboard.jobs.events import Event, EventHub
-from dashboard.jobs.worker import CANCEL_FLAG, TOPIC, Job, Outcome, WarmUp, run_fit
+from dashboard.jobs.worker import CANCEL_FLAG, TOPIC, Job, Outcome, WarmUp, ready, run_fit
 from dashboard.store import Run, RunStatus, Store, StoreError
 from dashboard.store.references import map_references
 
@@ -52,7 +52,7 @@ class Jobs:
         n_workers: int = 1,
         scheduler: str | None = None,
         torch_threads: int = 1,
-        cancel_grace: float = 5.0,
+        cancel_grace: float = 10.0,
     ) -> None:
         self._store = store
         self._n_workers = n_workers
@@ -117,8 +117,14 @@ class Jobs:
         return self._hub.events(run_id) or self._events_on_disk(run_id)
 
     def wait_until_warm(self, timeout: float | None = None) -> None:
-        """Return once the workers have loaded everything a fit needs."""
+        """Return once the workers have loaded everything a fit needs; TimeoutError after `timeout` seconds."""
         self._warm.result(timeout)
+        waiting = [
+            self._client.submit(ready, key=f"ready-{address}", pure=False, workers=[address])
+            for address in self._client.nthreads()
+        ]
+        for future in waiting:
+            future.result(timeout)
 
     @property
     def workers(self) -> int:
@@ -135,11 +141,12 @@ class Jobs:
         self._moves.submit(self._give_up_running).result()
         self._moves.shutdown(wait=True, cancel_futures=True)
         self._helpers.shutdown(wait=False, cancel_futures=True)
+        # Workers that are still loading would be cut off in the middle of an answer, with much noise in the log.
+        wait([self._warm], timeout=CLOSE_SECONDS)
         with contextlib.suppress(Exception):  # the scheduler may be gone already
             self._client.close()
         if self._cluster is not None:
-            with contextlib.suppress(Exception):
-                self._cluster.close()
+            stop_cluster(self._cluster)
 
     # --- moves: each runs on the one thread of self._moves
 

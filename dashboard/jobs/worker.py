@@ -151,12 +151,15 @@ class WarmUp(WorkerPlugin):
         self.torch_threads = torch_threads
 
     def setup(self, worker: Any) -> None:
-        """Import and run once what a fit uses; a failure here costs only time later."""
+        """Begin, on the thread that fits run on: a fit that comes meanwhile waits for the rest only."""
+        worker.executor.submit(self._warm_up)
+
+    def _warm_up(self) -> None:
         torch.set_num_threads(self.torch_threads)
         try:
             warm_up()
         except Exception:
-            logger.exception("Warming up a worker failed")
+            logger.exception("Warming up a worker failed; its first fit will be slow")
 
 
 def warm_up() -> None:
@@ -164,6 +167,11 @@ def warm_up() -> None:
     with tempfile.TemporaryDirectory(prefix="residua-warm-up-") as folder:
         problem = engine.load(engine.write_example("seed", folder))
         engine.write_run(Path(folder) / "run", problem, engine.fit(problem, "lm", max_steps=1))
+
+
+def ready() -> bool:
+    """A task that does nothing: it is done when the worker has nothing before it."""
+    return True
 
 
 def _sender(run: str) -> Callable[[dict[str, Any]], None]:

@@ -73,12 +73,10 @@ class Incoming:
         sha256 = self._digest.hexdigest()
         place = self._files.path(sha256)
         place.parent.mkdir(exist_ok=True)
-        if place.exists():
-            self.path.unlink()
-        else:
-            # A stored content is never written again: say so to the file system too.
-            self.path.chmod(0o440)
-            self.path.replace(place)
+        # A stored content is not written to again: say so to the file system too.
+        self.path.chmod(0o440)
+        # In place of the same content from before, if any: should that have been damaged, this mends it.
+        self.path.replace(place)
         return Blob(sha256, self.size, place)
 
     def discard(self) -> None:

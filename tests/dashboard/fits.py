@@ -65,4 +65,4 @@ def small_project(store: Store) -> Project:
 
 def slow_project(store: Store) -> Project:
     """Six overlapping components on a large image; each step takes a good part of a second."""
-    return project_with(store, galaxy(600), components(600, 6))
+    return project_with(store, galaxy(350), components(350, 6))

@@ -11,11 +11,12 @@ import pytest
 
 import engine
 from dashboard.jobs import Jobs, JobsError
+from dashboard.jobs.cluster import start_cluster, stop_cluster
 from dashboard.services import import_fit
 from dashboard.store import Run, RunStatus, Store, StoreError
 from tests.dashboard.fits import components, galaxy, project_with, slow_project, small_project
 
-SECONDS = 60
+SECONDS = 120
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def jobs(store: Store) -> Iterator[Jobs]:
-    jobs = Jobs(store, n_workers=1)
+    jobs = Jobs(store, n_workers=1, cancel_grace=SECONDS)
     jobs.wait_until_warm(SECONDS)
     yield jobs
     jobs.close()
@@ -185,6 +186,8 @@ def test_a_broken_file_is_named_as_its_sender_did(jobs, store):
     run = ended(jobs, store, jobs.submit(project.id, project.description))
     assert run.status is RunStatus.FAILED
     assert run.message == "broken.fits was changed or damaged on the server's disk. Upload it again."
+    again = project_with(store, galaxy(), components(48))
+    assert ended(jobs, store, jobs.submit(again.id, again.description)).converged, "and so it helps"
 
 
 def test_a_deleted_file_is_told_at_once(jobs, store):
@@ -225,6 +228,19 @@ def test_a_new_server_fails_what_ran_and_takes_the_queue_over(tmp_path):
     assert store.run(last.id).status is RunStatus.FAILED
     assert store.run(behind.id).status is RunStatus.QUEUED
     store.close()
+
+
+def test_workers_of_another_scheduler_do_as_well(store):
+    cluster = start_cluster(1, 1)
+    jobs = Jobs(store, scheduler=cluster.scheduler_address)
+    project = small_project(store)
+    try:
+        assert ended(jobs, store, jobs.submit(project.id, project.description)).converged
+        assert jobs.workers == 1
+    finally:
+        jobs.close()
+        assert len(cluster.workers) == 1, "they are not ours to stop"
+        stop_cluster(cluster)
 
 
 def test_a_scheduler_that_does_not_answer(store):

@@ -35,7 +35,10 @@ def fitted(state: Workbench) -> tuple[Workbench, dict[str, Any]]:
     assert state.opened.problem is not None
     problem = state.opened.problem
     outcome = engine.fit(problem, "lm")
-    record = {**result_record(problem, outcome), "description": plain({"components": problem.describe(outcome.values)["components"]})}
+    record = {
+        **result_record(problem, outcome),
+        "description": plain({"components": problem.describe(outcome.values)["components"]}),
+    }
     return state, json.loads(json.dumps(record))
 
 
@@ -91,7 +94,13 @@ def test_uncertainties_belong_to_the_fitted_values_only(fitted: tuple[Workbench,
 
 def test_the_run_on_screen_says_whether_a_fit_runs(state: Workbench) -> None:
     assert not state.running
-    for status, running in (("queued", True), ("running", True), ("finished", False), ("failed", False), ("cancelled", False)):
+    for status, running in (
+        ("queued", True),
+        ("running", True),
+        ("finished", False),
+        ("failed", False),
+        ("cancelled", False),
+    ):
         state.run = {"id": "x", "status": status, "message": ""}
         assert state.running is running
 
