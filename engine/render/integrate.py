@@ -47,7 +47,7 @@ from engine.render.rules import (
 from engine.render.samples import Accuracy, Samples
 
 # Above this steepness a ray to the edge of a pixel is mostly darkness; it is cut off where the light ends.
-_STEEP = 30.0
+_STEEP = 25.0
 
 
 @functools.cache
