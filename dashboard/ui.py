@@ -127,7 +127,7 @@ def page(title: str, *, header: list[Any], main: list[Any]) -> pmui.Page:
     # The tokens of static/tokens.css hang on one attribute of <html>; a cookie keeps the choice for the next page.
     shell.jscallback(
         dark_theme="""
-        const name = cb_obj.data.dark_theme ? "dark" : "light"
+        const name = (cb_obj.data ?? cb_obj).dark_theme ? "dark" : "light"
         document.documentElement.dataset.themeName = name
         document.cookie = `residua_theme=${name}; path=/; max-age=31536000; samesite=lax`
         """

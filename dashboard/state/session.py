@@ -8,8 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 import engine
 from dashboard.jobs.events import Event
@@ -137,6 +140,9 @@ class Session:
         model = state.placing or (FIRST_MODEL if first else "")
         if not model or image is None:
             return
+        problem = state.opened.problem
+        if problem is not None and state.result_is_current:
+            image = await asyncio.to_thread(left_over, problem)
         try:
             start = await asyncio.to_thread(engine.start_values, image, model, x, y)
         except engine.EngineError as error:
@@ -292,6 +298,14 @@ class Session:
     def _result(self, run_id: str) -> dict[str, Any] | None:
         path = self.store.run_folder(run_id) / "result.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def left_over(problem: engine.Problem) -> engine.Image:
+    """The image without its fitted galaxies and stars (the sky stays): what a further component starts from."""
+    image = problem.image
+    drawn = problem.render_components()
+    model = sum((drawn[one.name] for one in problem.components if one.model.centered), np.zeros(image.shape))
+    return replace(image, data=np.where(image.mask, image.data, image.data - model))
 
 
 def _facts(run: Run) -> dict[str, Any]:

@@ -1,0 +1,155 @@
+"""A real server in a process of its own, and a Chromium that fails a test for anything a person should never see.
+
+A page fails its test on an error in the console, an uncaught exception, and any request to another host.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from tests.browser.workbench import PATIENCE
+
+ROOT = Path(__file__).resolve().parents[2]
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Server:
+    """A served dashboard."""
+
+    url: str
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`residua serve` with an empty data folder, on a free port."""
+    data = tmp_path_factory.mktemp("data")
+    command = [
+        sys.executable,
+        "-m",
+        "dashboard.cli",
+        "serve",
+        "--port",
+        "0",
+        "--data-dir",
+        str(data),
+        "--workers",
+        "1",
+    ]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    lines: queue.Queue[str] = queue.Queue()
+    seen: list[str] = []
+
+    def read() -> None:
+        assert process.stdout is not None
+        with process.stdout:
+            for line in process.stdout:
+                seen.append(line)
+                lines.put(line)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        yield Server(_address(process, lines, seen))
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        reader.join(10)
+
+
+def _address(process: subprocess.Popen[str], lines: queue.Queue[str], seen: list[str]) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            line = lines.get(timeout=0.5)
+        except queue.Empty:
+            continue
+        if "Residua is at " in line:
+            return line.split("Residua is at ")[1].strip().rstrip("/")
+    raise AssertionError(f"residua serve did not start:\n{''.join(seen)}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    path = os.environ.get("RESIDUA_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("There is no Chromium here; install Debian's chromium, or name one in RESIDUA_CHROMIUM.")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complained about; a test that expects a complaint takes it out again."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server, complaints: list[str]) -> Iterator[Page]:
+    """A fresh browser profile with one page."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800}, base_url=server.url, accept_downloads=True
+    )
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    page = context.new_page()
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(f"console: {message.text}")
+
+    def requested(request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
+            complaints.append(f"request to another host: {request.url}")
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+    context.on("request", requested)
+    yield page
+    context.close()
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def galaxy(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """A simulated galaxy in a FITS file without noise image: round, exponential, centered at x = 36, y = 27."""
+    y, x = np.mgrid[:60, :70]
+    model = 20 + 400 * np.exp(-1.678 * (np.hypot(x - 36, y - 27) / 6))
+    data = model + rng.normal(scale=2.0, size=model.shape)
+    path = tmp_path / "simulated.fits"
+    fits.PrimaryHDU(data.astype(np.float32)).writeto(path)
+    return path

@@ -1,0 +1,91 @@
+"""What a person does and sees at the workbench, for the journeys: everything by role and name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+# Generous: two busy cores serve the page, run the browser and the fit.
+PATIENCE = 60_000
+
+SEEN = """kind => {
+    const glyph = window.Bokeh?.documents?.[0]?.get_model_by_name(`image-${kind}`)
+    const panel = window.Bokeh?.documents?.[0]?.get_model_by_name(`panel-${kind}`)
+    return Boolean(panel?.visible && glyph?.data_source.data.image[0].shape?.[0] > 1)
+}"""
+# The canvas of a panel is not blank: it has many colours.
+COLORS = """kind => {
+    const figure = Bokeh.documents[0].get_model_by_name(`viewer-${kind}`)
+    const canvas = Bokeh.index.find_one_by_id(figure.id).canvas_view.primary.canvas
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+    return new Set(new Uint32Array(data.buffer)).size
+}"""
+PLACE = """([kind, x, y]) => {
+    const figure = Bokeh.documents[0].get_model_by_name(`viewer-${kind}`)
+    const view = Bokeh.index.find_one_by_id(figure.id)
+    const box = view.el.getBoundingClientRect()
+    return [box.left + view.frame.x_scale.compute(x), box.top + view.frame.y_scale.compute(y)]
+}"""
+RANGES = """() => {
+    const {x_range, y_range} = Bokeh.documents[0].get_model_by_name("viewer-data")
+    return [x_range.start, x_range.end, y_range.start, y_range.end]
+}"""
+
+
+def choose_files(page: Page, *paths: Path) -> None:
+    """Give files through the button of the drop zone."""
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose files").click()
+    chooser.value.set_files([str(path) for path in paths])
+
+
+def wait_for_image(page: Page, kind: str = "data") -> None:
+    """Wait until a panel is shown with pixels in it, and its ranges have settled."""
+    page.wait_for_function(SEEN, arg=kind, timeout=PATIENCE)
+    page.wait_for_function(
+        "() => { const r = Bokeh.documents[0].get_model_by_name('viewer-data').x_range; return r.end - r.start > 2 }"
+    )
+    before: list[float] = []
+    while before != (now := page.evaluate(RANGES)):
+        before = now
+        page.wait_for_timeout(300)
+
+
+def click_pixel(page: Page, x: float, y: float, kind: str = "data") -> None:
+    """Click at a pixel of an image."""
+    left, top = page.evaluate(PLACE, [kind, x, y])
+    page.mouse.click(left, top)
+
+
+def fit_button(page: Page) -> Locator:
+    return page.get_by_role("button", name="Fit", exact=True)
+
+
+def fit(page: Page) -> None:
+    """Press Fit and wait for the verdict."""
+    runs = page.get_by_role("list", name="Runs").get_by_role("listitem")
+    before = runs.count()
+    fit_button(page).click()
+    expect(runs).to_have_count(before + 1)
+    expect(fit_button(page)).to_be_enabled()
+    expect(verdict(page)).to_be_visible()
+
+
+def verdict(page: Page) -> Locator:
+    """The sentence on how the fit ended: a definition list of figures stands below it."""
+    return page.locator("div.verdict")
+
+
+def chi2_dof(page: Page) -> float:
+    """The reduced chi2 as it stands on the page."""
+    text = verdict(page).inner_text()
+    found = re.search(r"χ² / dof\s+([\d.]+)", text)
+    assert found, text
+    return float(found[1])
+
+
+def cell(page: Page, name: str, column: str = "value") -> Locator:
+    """A field of the parameter table."""
+    return page.get_by_role("textbox", name=f"{name} {column}", exact=True)
