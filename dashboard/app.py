@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import importlib.util
 import logging
 import os
 import secrets
 import signal
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +19,7 @@ from bokeh.server.server import Server
 from dashboard import ui
 from dashboard.guard import guard
 from dashboard.jobs import Jobs
+from dashboard.listen import check_port, free_port
 from dashboard.pages import fit, home
 from dashboard.routes import api_routes
 from dashboard.services import Services
@@ -31,10 +30,6 @@ UNUSED_SESSION_SECONDS = 60
 CHECK_SESSIONS_SECONDS = 15
 
 logger = logging.getLogger("residua.app")
-
-
-class AppError(RuntimeError):
-    """The server cannot start; the text says what to do."""
 
 
 class App:
@@ -67,14 +62,13 @@ class App:
         self.services.store.close()
 
 
-def create_app(settings: Settings) -> App:
-    """Open the data folder, start the workers and build the server.
+def create_app(settings: Settings, store: Store | None = None) -> App:
+    """Start the workers and build the server on a data folder, opened here unless it is open already.
 
-    StoreError, JobsError or AppError, with a sentence for a person, when one of them cannot be had.
+    StoreError, JobsError or ListenError, with a sentence for a person, when one of them cannot be had.
     """
-    port = settings.port or _free_port(settings.host)
-    _check_port(settings.host, port)
-    store = Store(settings.data_path)
+    port = settings.port or free_port(settings.host)
+    store = store or Store(settings.data_path)
     jobs: Jobs | None = None
     try:
         jobs = Jobs(
@@ -88,6 +82,7 @@ def create_app(settings: Settings) -> App:
         services = Services(store, jobs, settings)
         if settings.example and not store.projects():
             services.add_example("seed")
+        check_port(settings.host, port)
         server = _serve(services, port)
     except BaseException:
         if jobs is not None:
@@ -141,28 +136,3 @@ def _page(build: Callable[[], Any]) -> Callable[[], Any]:
             )
 
     return build_or_explain
-
-
-def _free_port(host: str) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
-def _check_port(host: str, port: int) -> None:
-    """Find out before workers are started that the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            reason = {
-                errno.EADDRINUSE: "another program uses it",
-                errno.EACCES: "ports below 1024 are the system's",
-                errno.EADDRNOTAVAIL: "this machine has no such address",
-            }.get(error.errno or 0, str(error.strerror))
-            raise AppError(
-                f"Cannot listen on {host}, port {port}: {reason}. Choose another with --port."
-            ) from error

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard.commands import talk
+from dashboard.listen import ListenError, check_port
 from dashboard.settings import SettingError, Settings, from_environment
+from dashboard.store import Store, StoreError
 
 _QUIET = ("bokeh", "tornado", "distributed", "param", "panel")
 
@@ -24,14 +26,21 @@ def serve(given: Mapping[str, Any]) -> None:
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
-    from dashboard.app import AppError, create_app
-    from dashboard.jobs import JobsError
-    from dashboard.store import StoreError
-
     with talk.sentences():
+        # What can be refused is refused before the slow imports.
         try:
-            application = create_app(settings)
-        except (AppError, JobsError, StoreError) as error:
+            check_port(settings.host, settings.port)
+            store = Store(settings.data_path)
+        except (ListenError, StoreError) as error:
+            talk.refuse(str(error))
+            return
+
+        from dashboard.app import create_app
+        from dashboard.jobs import JobsError
+
+        try:
+            application = create_app(settings, store)
+        except (ListenError, JobsError) as error:
             talk.refuse(str(error))
             return
         application.run()

@@ -22,11 +22,13 @@ _PLAIN_SECONDS = 1.0
 @contextmanager
 def sentences(as_json: bool = False) -> Iterator[None]:
     """Turn errors of the input into a sentence on standard error and exit code 2."""
-    from engine.errors import EngineError
-
     try:
         yield
-    except EngineError as error:
+    except ValueError as error:
+        from engine.errors import EngineError
+
+        if not isinstance(error, EngineError):
+            raise
         refuse(str(error), as_json)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
