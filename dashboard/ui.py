@@ -13,7 +13,6 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
-import param
 
 FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", sans-serif'
 LIGHT = {
@@ -83,6 +82,15 @@ def _palette(colors: dict[str, str], mode: str) -> dict[str, Any]:
             },
             "MuiToolbar": {
                 "styleOverrides": {"root": {"minHeight": "48px !important", "padding": "0 12px !important"}}
+            },
+            "MuiDialog": {
+                "styleOverrides": {
+                    "paper": {
+                        "backgroundColor": colors["surface"],
+                        "backgroundImage": "none",
+                        "border": f"1px solid {colors['line']}",
+                    }
+                }
             },
             "MuiButton": {
                 "styleOverrides": {
@@ -198,24 +206,6 @@ def text_input(label: str, value: str = "", **more: Any) -> Any:
 def dialog(title: str, *content: Any, **more: Any) -> Any:
     """A dialog, closed until its ``open`` is set."""
     return pmui.Dialog(*content, title=title, **{"show_close_button": True, "close_on_click": True, **more})
-
-
-def option_field(owner: param.Parameterized, name: str) -> Any:
-    """The field for one declared option of a fitter: limits and default come from the declaration."""
-    declared = owner.param[name]
-    label = name.replace("_", " ")
-    common = {"label": label, "size": "small", "margin": 0, "sizing_mode": "stretch_width"}
-    if isinstance(declared, param.Boolean):
-        return pmui.Switch.from_param(declared, label=label, margin=0)
-    if isinstance(declared, param.Integer):
-        low, high = declared.bounds or (None, None)
-        return pmui.IntInput.from_param(declared, start=low, end=high, **common)
-    if isinstance(declared, param.Number):
-        low, high = declared.bounds or (None, None)
-        return pmui.FloatInput.from_param(declared, start=low, end=high, **common)
-    if isinstance(declared, param.Selector):
-        return pmui.Select.from_param(declared, **common)
-    return pmui.TextInput.from_param(declared, **common)
 
 
 def live_region() -> pn.pane.HTML:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bokeh.models import BasicTicker, ColumnDataSource, HoverTool, Range1d
+from bokeh.models import BasicTicker, ColumnDataSource, HoverTool, LogTicker, Range1d
 from bokeh.plotting import figure
 
 COLUMNS = ("step", "chi2_dof", "seconds")
 KEPT_STEPS = 5000
+# A curve of one point still has an axis to read.
+LEAST_STEPS = 5
+LEAST_DECADES = 0.6
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,10 @@ class ConvergenceCurve:
         steps = [float(step) for step in self.source.data["step"]]
         margin = 0.06 * max(1.0, max(steps) - min(steps))
         low, high = math.log10(min(values)), math.log10(max(values))
-        room = max(0.12 * (high - low), 0.02)
-        self.figure.x_range.update(start=min(steps) - margin, end=max(steps) + margin)
+        room = max(0.12 * (high - low), LEAST_DECADES / 2 - (high - low) / 2)
+        self.figure.x_range.update(
+            start=min(steps) - margin, end=max(max(steps), min(steps) + LEAST_STEPS) + margin
+        )
         self.figure.y_range.update(start=10 ** (low - room), end=10 ** (high + room))
 
 
@@ -73,5 +78,6 @@ def convergence_curve(color: str) -> ConvergenceCurve:
     )
     plot.axis.major_label_text_font_size = "11px"
     plot.xaxis.ticker = BasicTicker(desired_num_ticks=5, num_minor_ticks=0, mantissas=[1, 2, 5])
+    plot.yaxis.ticker = LogTicker(desired_num_ticks=4, num_minor_ticks=0)
     plot.xgrid.visible = False
     return ConvergenceCurve(plot, source)

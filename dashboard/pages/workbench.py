@@ -142,6 +142,11 @@ class WorkbenchPage:
     async def start(self) -> None:
         """Fill the page: called when the browser has the empty one."""
         await self.session.open()
+        latest = await asyncio.to_thread(self.session.store.runs, self.project.id, limit=1)
+        if latest:
+            self.form.use(latest[0].fitter, latest[0].options)
+        elif self.state.opened.problem is not None and self.state.opened.problem.fitters:
+            self.form.use(*self.state.opened.problem.fitters[0])
         self._show_files()
         self._show_scene()
         self._show_run()

@@ -74,7 +74,10 @@ def setting_rows(description: Mapping[str, Any]) -> list[dict[str, Any]]:
             if value is None
             else f"{value:g}"
         )
-        rows.append({"key": key, "label": label, "help": help_text, "value": text, "placeholder": ""})
+        placeholder = "x0, x1, y0, y1" if key == "window" else ""
+        rows.append(
+            {"key": key, "label": label, "help": help_text, "value": text, "placeholder": placeholder}
+        )
     return rows
 
 

@@ -13,6 +13,7 @@ from dashboard.figures.convergence import convergence_curve
 from dashboard.state.fit_form import FitForm
 from dashboard.views import verdict
 from dashboard.views.component import Message
+from dashboard.views.options import OptionForm
 from dashboard.views.runs import RunList
 
 WIDE = {"sizing_mode": "stretch_width", "margin": 0}
@@ -31,10 +32,11 @@ class FitPanel(pn.viewable.Viewer):
     ) -> None:
         super().__init__()
         self.form = form
-        fitter = ui.select("Fitter", form.titles(), form.fitter, **{**WIDE, "margin": (6, 0, 0, 0)})
-        fitter.link(form, value="fitter")
+        self.fitter = ui.select("Fitter", form.titles(), form.fitter, **{**WIDE, "margin": (6, 0, 0, 0)})
+        self.fitter.link(form, value="fitter")
         self.summary = ui.html(_summary(form), **WIDE)
-        self.options = pn.Column(**WIDE, styles={"gap": "10px"}, visible=False)
+        self.option_form = OptionForm(self._option_changed, **WIDE)
+        self.options = pn.Column(self.option_form, **WIDE, visible=False)
         self.more = ui.button("Options", self._toggle_options, kind="quiet", size="small", icon="tune")
         self.fit = ui.button("Fit", on_fit, kind="main", size="large", sizing_mode="stretch_width")
         self.cancel = ui.button("Cancel", on_cancel, size="large", visible=False, sizing_mode="stretch_width")
@@ -50,11 +52,11 @@ class FitPanel(pn.viewable.Viewer):
         self.files = ui.html("", **WIDE)
         self.live = ui.live_region()
         self.runs = RunList(on_run, **WIDE)
-        form.param.watch(self._fitter_changed, "fitter")
+        form.param.watch(self._fitter_changed, ["fitter", "changed"])
         self._fill_options()
         self._layout = pn.Column(
             ui.html('<h2 class="section">Fit</h2>', **WIDE),
-            fitter,
+            self.fitter,
             self.summary,
             self.more,
             self.options,
@@ -74,20 +76,17 @@ class FitPanel(pn.viewable.Viewer):
         self.more.label = "Hide options" if self.options.visible else "Options"
 
     def _fitter_changed(self, *_: Any) -> None:
+        self.fitter.value = self.form.fitter
         self.summary.object = _summary(self.form)
         self._fill_options()
 
+    def _option_changed(self, message: Message) -> None:
+        self.form.set(str(message["name"]), message["value"])
+        self._fill_options()
+        self.option_form.param.trigger("rows")  # a refused field shows its old value again
+
     def _fill_options(self) -> None:
-        chosen = self.form.chosen
-        fields: list[Any] = []
-        for name in chosen.option_names():
-            help_text = f'<p class="muted small">{escape(chosen.param[name].doc or "")}</p>'
-            fields.append(
-                pn.Column(
-                    ui.option_field(chosen, name), ui.html(help_text, **WIDE), **WIDE, styles={"gap": "2px"}
-                )
-            )
-        self.options.objects = fields
+        self.option_form.param.update(rows=self.form.rows(), error=self.form.error)
 
     def show_running(self, running: bool) -> None:
         """Swap the buttons and start with an empty curve."""

@@ -30,7 +30,7 @@ export function render({model}) {
     const input = el("input", {class: "field num", inputmode: "decimal", value: field.value ?? "", placeholder: field.placeholder ?? "",
                                "aria-label": field.label, title: field.help})
     input.addEventListener("change", () => model.send_msg({type: "setting", key: field.key, value: input.value.trim()}))
-    return el("label", {class: "setting"}, el("span", {class: "muted small", title: field.help}, field.label), input)
+    return el("label", {class: `setting ${field.key}`}, el("span", {class: "muted small", title: field.help}, field.label), input)
   }
 
   let open = false
