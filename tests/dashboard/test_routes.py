@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import http.client
 import io
-import json
-import os
 import signal
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -20,63 +17,7 @@ import pytest
 from astropy.io import fits
 
 from tests.dashboard.fits import fits_bytes, galaxy
-
-ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 90
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> dict:
-        return json.loads(self.body)
-
-
-@dataclass
-class Server:
-    url: str
-    data_dir: Path
-    process: subprocess.Popen
-
-    def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
-        try:
-            names = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body=body, headers=names)
-            response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
-        finally:
-            connection.close()
-
-    def upload(
-        self, project: str, data: bytes, query: str = "role=image&name=galaxy.fits", **headers: str
-    ) -> Answer:
-        return self.request("POST", f"/api/projects/{project}/files?{query}", data, **headers)
-
-    @property
-    def leftovers(self) -> list[Path]:
-        return list((self.data_dir / "incoming").iterdir())
-
-
-def start(data_dir: Path, *options: str) -> Server:
-    with (data_dir.parent / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard.cli", "serve", "--port", "0", "--workers", "1", *options],
-            cwd=ROOT,
-            env={**os.environ, "RESIDUA_DATA": str(data_dir)},
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line.startswith("Residua is at http://127.0.0.1:"), (data_dir.parent / "server.log").read_text()
-    return Server(line.removeprefix("Residua is at ").strip(), data_dir, process)
+from tests.dashboard.server import ROOT, START_SECONDS, Server, projects_of, start
 
 
 @pytest.fixture(scope="module")
@@ -84,28 +25,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data_dir = tmp_path_factory.mktemp("server") / "data"
     server = start(data_dir, "--max-upload-mb", "1")
     yield server
-    server.process.terminate()
-    server.process.wait(30)
-    server.process.stdout.close()
+    server.stop()
     log = (data_dir.parent / "server.log").read_text()
     assert "Traceback" not in log, log
 
 
 @pytest.fixture(scope="module")
-def projects(server: Server) -> list[str]:
-    """The ids of the projects, by the database: there is no route that lists them."""
-    import sqlite3
-
-    connection = sqlite3.connect(server.data_dir / "residua.db")
-    found = [row[0] for row in connection.execute("SELECT id FROM project")]
-    connection.close()
-    return found
-
-
-@pytest.fixture(scope="module")
-def project(projects: list[str]) -> str:
-    assert len(projects) == 1, "an empty data folder starts with the example"
-    return projects[0]
+def project(server: Server) -> str:
+    found = projects_of(server)
+    assert len(found) == 1, "an empty data folder starts with the example"
+    return found[0]
 
 
 def test_it_is_healthy(server):
@@ -289,9 +218,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]
         assert time.monotonic() < deadline
         time.sleep(0.1)
     yield server, waiting.id
-    server.process.send_signal(signal.SIGINT)
-    assert server.process.wait(30) == 0
-    server.process.stdout.close()
+    assert server.stop(signal.SIGINT) == 0
 
 
 def test_the_files_of_a_run_can_be_downloaded(run):

@@ -1,0 +1,88 @@
+"""A real server, as `residua serve` starts it, and requests to it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 90
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+
+@dataclass
+class Server:
+    url: str
+    data_dir: Path
+    process: subprocess.Popen[str]
+
+    def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        address = urlsplit(self.url)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+        try:
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body=body, headers=names)
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def upload(
+        self, project: str, data: bytes, query: str = "role=image&name=galaxy.fits", **headers: str
+    ) -> Answer:
+        return self.request("POST", f"/api/projects/{project}/files?{query}", data, **headers)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask the server to stop; returns its exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+    @property
+    def leftovers(self) -> list[Path]:
+        return list((self.data_dir / "incoming").iterdir())
+
+
+def start(data_dir: Path, *options: str) -> Server:
+    with (data_dir.parent / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dashboard.cli", "serve", "--port", "0", "--workers", "1", *options],
+            cwd=ROOT,
+            env={**os.environ, "RESIDUA_DATA": str(data_dir)},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith("Residua is at http://127.0.0.1:"), (data_dir.parent / "server.log").read_text()
+    return Server(line.removeprefix("Residua is at ").strip(), data_dir, process)
+
+
+def projects_of(server: Server) -> list[str]:
+    """The ids of the projects, from the database: there is no route that lists them."""
+    connection = sqlite3.connect(server.data_dir / "residua.db")
+    found = [row[0] for row in connection.execute("SELECT id FROM project")]
+    connection.close()
+    return found
