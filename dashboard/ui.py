@@ -223,16 +223,6 @@ def rule() -> pn.pane.HTML:
     return html('<hr class="rule">', sizing_mode="stretch_width", height=1)
 
 
-def crumb(title: str) -> pn.pane.HTML:
-    """Where we are, in the header."""
-    return html(
-        '<div class="crumb"><span class="muted" aria-hidden="true">/</span>'
-        f'<h1 class="ellipsis">{escape(title)}</h1></div>',
-        sizing_mode="stretch_width",
-        styles=CENTERED,
-    )
-
-
 def message_page(title: str, sentence: str) -> pmui.Page:
     """A page with one sentence and the way back."""
     text = (

@@ -35,7 +35,7 @@ IMAGE_PALETTES: dict[str, list[str]] = {
 # red or orange, the pair that all common forms of colour blindness tell apart.
 RESIDUAL_PALETTES: dict[str, list[str]] = {
     "blue-red": _interpolate(tuple(bokeh_palettes.RdBu[11])),
-    "purple-orange": _interpolate(tuple(bokeh_palettes.PuOr[11])[::-1]),
+    "purple-orange": _interpolate(tuple(bokeh_palettes.PuOr[11])),
     "blue-red on black": _interpolate(
         ("#9ecbff", "#3f8fe0", "#17508f", "#0b1f38", "#000000", "#3d0f0b", "#94281b", "#e0653f", "#ffc3a1")
     ),

@@ -10,6 +10,7 @@ from dashboard import ui
 from dashboard.pages.workbench import WorkbenchPage
 from dashboard.services import Services
 from dashboard.store import NotFound
+from dashboard.views.component import soon
 
 
 def fit(services: Services, project_id: str) -> Any:
@@ -20,6 +21,6 @@ def fit(services: Services, project_id: str) -> Any:
     except NotFound as error:
         return ui.message_page("No such project", str(error))
     page = WorkbenchPage(services, project)
-    pn.state.onload(page.start)
+    soon(page.start())  # meanwhile the browser loads its scripts
     pn.state.on_session_destroyed(lambda _: page.session.close())
     return page.view()

@@ -22,6 +22,7 @@ from dashboard.state.table import component_rows, markers, nearest, parameter_ro
 from dashboard.store import Project
 from dashboard.views import verdict
 from dashboard.views.component import Message
+from dashboard.views.crumb import Crumb
 from dashboard.views.fit_panel import FitPanel
 from dashboard.views.images import ImageList
 from dashboard.views.keyboard import Keyboard, help_dialog
@@ -51,6 +52,7 @@ class WorkbenchPage:
         self._image: engine.Image | None = None
         self._drawing: asyncio.Task[None] | None = None
 
+        self.crumb = Crumb(self._on_title, title=project.title, **WIDE, styles=ui.CENTERED)
         self.images = ImageList(self._on_images, **WIDE)
         self.upload = Upload(
             self._on_upload,
@@ -122,7 +124,7 @@ class WorkbenchPage:
         help_button = ui.icon_button("Keyboard help", "keyboard", self._show_help)
         return ui.page(
             self.project.title,
-            header=[ui.crumb(self.project.title), help_button],
+            header=[self.crumb, help_button],
             main=[pn.Column(body, self.help, self.keyboard, sizing_mode="stretch_both", margin=0)],
         )
 
@@ -375,6 +377,12 @@ class WorkbenchPage:
     async def _on_upload(self, message: Message) -> None:
         if message["type"] == "done":
             await self.session.files_arrived([taken["answer"] for taken in message["taken"]])
+
+    async def _on_title(self, message: Message) -> None:
+        project = await asyncio.to_thread(
+            self.services.store.update_project, self.project.id, title=str(message["title"])
+        )
+        self.crumb.title = project.title
 
     async def _on_runs(self, message: Message) -> None:
         if message["type"] == "show":
