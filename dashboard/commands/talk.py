@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CONVERGED, NOT_CONVERGED, BAD_INPUT = 0, 1, 2
 _PLAIN_SECONDS = 1.0
+_BAR_SECONDS = 0.1
 
 
 @contextmanager
@@ -94,6 +95,8 @@ class Progress:
                 TextColumn("{task.fields[figures]}"),
                 console=Console(stderr=True),
                 transient=True,
+                # No thread of its own: one that wakes in the middle of a step makes torch's threads wait for it.
+                auto_refresh=False,
             )
             self._task = self._bar.add_task(title, total=total, figures="")
 
@@ -114,7 +117,10 @@ class Progress:
             return
         figures = f"chi2/dof {step.chi2_dof:.6g}  {step.seconds:.1f} s"
         if self._bar is not None:
-            self._bar.update(self._task, completed=step.number, figures=figures)
+            drawn = time.monotonic() - self._said >= _BAR_SECONDS
+            self._bar.update(self._task, completed=step.number, figures=figures, refresh=drawn)
+            if drawn:
+                self._said = time.monotonic()
             return
         self._last = step
         if time.monotonic() - self._said >= _PLAIN_SECONDS:
