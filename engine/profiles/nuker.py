@@ -99,9 +99,14 @@ def grading(radius_break: float, alpha: float, beta: float, gamma: float) -> flo
 
 
 def cusp_grading(alpha: float, gamma: float) -> float:
-    """Return the multiple of 1 / (2 - gamma), at most about 20, that turns R**alpha into s**2 or smoother."""
+    """Return the multiple of 1 / (2 - gamma), at most about 20, that turns R**alpha into s**2 or smoother.
+
+    It also makes the slope, R**(-gamma) dR, a polynomial or smoother, as the derivatives by the center need it. From
+    gamma = 1 on that integral exists only as a principal value, and the central pixel's derivative is rough.
+    """
     power = 2 - gamma
-    return max(1, math.ceil(min(2 / alpha, 20.0) * power - 1e-9)) / power
+    wanted = max(min(2 / alpha, 20.0), 1 / (1 - min(gamma, 0.8)))
+    return max(1, math.ceil(wanted * power - 1e-9)) / power
 
 
 def scale(radius_break: float, alpha: float, beta: float, gamma: float) -> float:

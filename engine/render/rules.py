@@ -193,4 +193,6 @@ def reach_of_light(profile: Profile, parameters: list[float], radius: float) -> 
     """Return the radius, at most ``radius``, beyond which the flux inside it is negligible."""
     r = torch.linspace(0, radius, 65, dtype=torch.float64)[1:]
     light = profile.shape_gradient(r, *parameters)[0] * r * r
-    return float(r[torch.nonzero(light > 1e-9 * light.max()).max()])
+    bright = torch.nonzero(light > 1e-9 * light.max())
+    # A speck so much smaller than the first radius that nothing is left there.
+    return float(r[bright.max()] if bright.numel() else r[0])
