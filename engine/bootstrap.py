@@ -14,7 +14,7 @@ from engine.problem import Problem
 from engine.results import FitResult, Status
 
 KINDS = {
-    "blocks": "Resample square blocks of pixels with replacement: follows the residuals as they are.",
+    "blocks": "Add the residuals over noise, shuffled in square blocks, to the best model: takes them as they are.",
     "parametric": "Add new noise of the given variance to the best model: trusts the noise map.",
 }
 
@@ -98,15 +98,31 @@ def _resampled(
     problem: Problem, model: np.ndarray, kind: str, block: int, rng: np.random.Generator
 ) -> Problem:
     weight = problem.image.weight
+    sigma = np.where(weight > 0, 1 / np.sqrt(np.where(weight > 0, weight, 1.0)), 0.0)
     if kind == "parametric":
-        sigma = np.where(weight > 0, 1 / np.sqrt(np.where(weight > 0, weight, 1.0)), 0.0)
         return problem.with_pixels(data=model + rng.normal(size=model.shape) * sigma)
-    height, width = weight.shape
-    rows, columns = -(-height // block), -(-width // block)
-    # How often each block is drawn is how much its pixels count.
-    counts = rng.multinomial(rows * columns, np.full(rows * columns, 1 / (rows * columns)))
-    times = np.kron(counts.reshape(rows, columns), np.ones((block, block)))[:height, :width]
-    return problem.with_pixels(weight=weight * times)
+    return problem.with_pixels(data=model + sigma * _shuffled_blocks(problem, model, sigma, block, rng))
+
+
+def _shuffled_blocks(
+    problem: Problem, model: np.ndarray, sigma: np.ndarray, block: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Residuals over noise, tiled anew from blocks cut at random places; Kuensch (1989), in two dimensions."""
+    used = problem.image.weight > 0
+    pulls = np.where(used, (problem.image.data - model) / np.where(used, sigma, 1.0), 0.0)
+    # Ignored pixels have no residual: lend them others', so that every block is full.
+    pulls[~used] = rng.choice(pulls[used], size=int((~used).sum()))
+    height, width = pulls.shape
+    side = min(block, height, width)
+    drawn = np.empty_like(pulls)
+    for row in range(0, height, side):
+        for column in range(0, width, side):
+            top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
+            rows, columns = min(side, height - row), min(side, width - column)
+            drawn[row : row + rows, column : column + columns] = pulls[
+                top : top + rows, left : left + columns
+            ]
+    return drawn
 
 
 def _unwrapped(problem: Problem, x: np.ndarray, near: np.ndarray) -> np.ndarray:

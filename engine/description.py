@@ -278,9 +278,9 @@ def _split_center(name: str, entry: Any) -> dict[str, Any]:
             if key == "link":
                 parts[0]["link"], parts[1]["link"] = f"{value}.x", f"{value}.y"
             elif key in ("value", "bounds", "prior") and value is not None:
-                if isinstance(value, str) or len(pair := list(value)) != 2:
+                if not isinstance(value, list | tuple) or len(value) != 2:
                     raise DescriptionError(f"{key} of {name}.center needs two entries, for x and y.")
-                parts[0][key], parts[1][key] = pair
+                parts[0][key], parts[1][key] = value
             else:
                 parts[0][key] = parts[1][key] = value
         return {"center.x": parts[0], "center.y": parts[1]}

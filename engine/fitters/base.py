@@ -77,7 +77,7 @@ class Work:
         return Work(self.problem, self.rng, start, count=self.count)
 
     def restricted(self, keep: Sequence[int], x: np.ndarray) -> Work:
-        """Return the work on the free parameters numbered ``keep``, the others held at ``x``."""
+        """Return the work on the free parameters numbered ``keep`` (ascending), the others held at ``x``."""
         return Work(self.problem.restricted(keep, x), self.rng, x[list(keep)], count=self.count)
 
     def normal_equations(self, x: np.ndarray) -> NormalEquations:

@@ -53,7 +53,8 @@ class _ByPieces(Fitter):
         passes = self._passes(work)
         for number in range(1, self.max_steps + 1):
             before = here.cost
-            for name, keep in next(passes):
+            for name, members in next(passes):
+                keep = sorted(members)
                 part = work.restricted(keep, x)
                 piece = Move(part.start, here.chi2)
                 inner = method.moves(part)

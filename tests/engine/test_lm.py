@@ -21,7 +21,7 @@ def seed_result() -> tuple[engine.Problem, engine.FitResult]:
 
 
 def test_the_seed_problem_is_solved(seed_result):
-    seed, result = seed_result
+    _seed, result = seed_result
     assert len(result.names) == 22
     assert result.dof == 99 * 99 - 22
     assert result.status is Status.CONVERGED, result.message
@@ -102,7 +102,9 @@ def test_a_real_galaxy_from_a_click(shared_data: Path, case: str):
 
 
 def test_without_noise_the_truth_is_found():
-    start = with_parameters(GALAXY, radius_e=8.0, n=3.0, axis_ratio=0.8, position_angle=60.0, center=[22.0, 19.0])
+    start = with_parameters(
+        GALAXY, radius_e=8.0, n=3.0, axis_ratio=0.8, position_angle=60.0, center=[22.0, 19.0]
+    )
     result = engine.fit(problem([start, SKY], noise=1e-6), "lm")
     truth = [23.4, 17.8, 0.6, 30.0, 5.0, 1.5, 20.0, 5.0]
     np.testing.assert_allclose(result.values, truth, rtol=1e-5)
