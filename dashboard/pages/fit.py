@@ -10,7 +10,6 @@ from dashboard import ui
 from dashboard.pages.workbench import WorkbenchPage
 from dashboard.services import Services
 from dashboard.store import NotFound
-from dashboard.views.component import soon
 
 
 def fit(services: Services, project_id: str) -> Any:
@@ -21,6 +20,7 @@ def fit(services: Services, project_id: str) -> Any:
     except NotFound as error:
         return ui.message_page("No such project", str(error))
     page = WorkbenchPage(services, project)
-    soon(page.start())  # meanwhile the browser loads its scripts
+    page.session.read_ahead()
+    pn.state.onload(page.start)
     pn.state.on_session_destroyed(lambda _: page.session.close())
     return page.view()

@@ -233,6 +233,7 @@ class WorkbenchPage:
         self._set(panels.compass, pictures.compass)
         self.viewer.bar.param.update(limits=pictures.limits, extent=pictures.extent, sky=pictures.sky)
         self.viewer.set_title("data", pictures.note)
+        self._describe(data=pictures.words)
         self.viewer.show_empty("")
 
     def _put_model(self, drawn: ModelPictures) -> None:
@@ -243,6 +244,13 @@ class WorkbenchPage:
         fitted = self.state.result_is_current
         self.viewer.set_title("model", "fitted" if fitted else "at the values below")
         self.viewer.set_title("residual", f"χ²/dof {drawn.chi2_dof:.4g}")
+        self._describe(
+            model=f"Model of {len(self.state.names)} components, {'fitted' if fitted else 'not fitted'}",
+            residual=f"Data minus model in sigma, chi2/dof {drawn.chi2_dof:.4g}",
+        )
+
+    def _describe(self, **words: str) -> None:
+        self.viewer.bar.descriptions = {**self.viewer.bar.descriptions, **words}
 
     @staticmethod
     def _set(source: Any, columns: dict[str, Any]) -> None:

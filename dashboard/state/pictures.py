@@ -23,6 +23,7 @@ class ImagePictures:
     sky: dict[str, Any]
     compass: dict[str, list[Any]]
     note: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def image_pictures(image: engine.Image) -> ImagePictures:
         sky=_sky(image),
         compass=_compass(image),
         note=note,
+        words=f"Data, {nx} by {ny} pixels, values from {image.data.min():.4g} to {image.data.max():.4g}",
     )
 
 

@@ -20,7 +20,7 @@ from dashboard.services import Services
 from dashboard.state import edits
 from dashboard.state.opening import opener
 from dashboard.state.workbench import Opened, Workbench, adopted
-from dashboard.store import Run, RunStatus, StoreError, file_reference, with_file
+from dashboard.store import File, Run, RunStatus, StoreError, file_reference, with_file
 from dashboard.store.references import ROLES
 from engine import models
 from engine.images import FitsContents
@@ -43,23 +43,35 @@ class Session:
         self._on_step = on_step
         self._one_at_a_time = asyncio.Lock()
         self._unsubscribe: Callable[[], None] | None = None
+        self._reading: asyncio.Future[tuple[dict[str, Any], Opened, str, list[Run]]] | None = None
 
     # --- opening and closing
 
+    def read_ahead(self) -> None:
+        """Start reading the project on a thread, while the browser loads its scripts; :meth:`open` waits for it."""
+        self._reading = asyncio.ensure_future(asyncio.to_thread(self._read))
+
     async def open(self) -> None:
-        """Read the project: its files, its description, and the run that is on screen."""
-        project = await asyncio.to_thread(self.store.project, self.project_id)
-        await self._look_into_files()
-        description = project.description or {"residua": 1, "images": [], "components": []}
-        try:
-            opened = await asyncio.to_thread(self.state.prepare, description)
-        except Refusal as error:
-            self.state.param.update(description=dict(description), opened=Opened(), error=str(error))
+        """Show the project: its files, its description, and the run that is on screen."""
+        description, opened, error, runs = await (self._reading or asyncio.to_thread(self._read))
+        if error:
+            self.state.param.update(description=description, opened=Opened(), error=error)
         else:
             self.state.accept(description, opened, undoable=False)
-        runs = await asyncio.to_thread(self.store.runs, self.project_id)
         if runs:
             await self._attach(runs[0])
+
+    def _read(self) -> tuple[dict[str, Any], Opened, str, list[Run]]:
+        """The stored description, what it opens to, why it does not, and the latest run."""
+        project = self.store.project(self.project_id)
+        self._look_into(self.store.files(self.project_id))
+        description = dict(project.description or {"residua": 1, "images": [], "components": []})
+        opened, error = Opened(), ""
+        try:
+            opened = self.state.prepare(description)
+        except Refusal as refused:
+            error = str(refused)
+        return description, opened, error, self.store.runs(self.project_id, limit=1)
 
     def close(self) -> None:
         """Stop listening to a run; the run itself goes on."""
@@ -67,13 +79,11 @@ class Session:
             self._unsubscribe()
             self._unsubscribe = None
 
-    async def _look_into_files(self) -> None:
-        for file in await asyncio.to_thread(self.store.files, self.project_id):
+    def _look_into(self, files: Sequence[File]) -> None:
+        for file in files:
             if file.id not in self.contents:
                 try:
-                    self.contents[file.id] = await asyncio.to_thread(
-                        engine.inspect_fits, file.path, label=file.name
-                    )
+                    self.contents[file.id] = engine.inspect_fits(file.path, label=file.name)
                 except engine.EngineError:
                     continue  # opening the description says what is wrong, if the file is used
 
@@ -175,7 +185,8 @@ class Session:
 
     async def files_arrived(self, arrived: Sequence[Mapping[str, Any]]) -> None:
         """Files were uploaded: give each the role it was sent for, and extensions that name their role theirs."""
-        await self._look_into_files()
+        files = await asyncio.to_thread(self.store.files, self.project_id)
+        await asyncio.to_thread(self._look_into, files)
         for answer in arrived:
             file = answer["file"]
             contents = self.contents.get(file["id"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import engine
 from dashboard.figures.overlays import Marker
+from engine.images import angle_east_of_north
 from engine.parameters import Parameter
 
 
@@ -47,11 +48,13 @@ def parameter_rows(
     order = {
         component.name: (index, component.model.title) for index, component in enumerate(problem.components)
     }
+    sky = on_the_sky(problem)
     rows = []
     for parameter in problem.parameters:
         index, title = order[parameter.component]
         uncertainty = uncertainties.get(parameter.key)
         remark, kind = _remark(parameter, parameter.key in at_bounds)
+        remark = " · ".join(text for text in (remark, sky.get(parameter.key, "")) if text)
         rows.append(
             {
                 "key": parameter.key,
@@ -103,6 +106,36 @@ def markers(problem: engine.Problem | None, selected: str, colors: Sequence[str]
             )
         )
     return found
+
+
+def on_the_sky(problem: engine.Problem) -> dict[str, str]:
+    """What parameters are on the sky, by key: position, arcsec, angle East of North, magnitudes; as far as known."""
+    image = problem.image
+    scale = engine.pixel_scale(image)
+    side = math.sqrt(scale[0] * scale[1]) if scale else None
+    values = {parameter.key: parameter.value for parameter in problem.parameters}
+    texts = {}
+    for parameter in problem.parameters:
+        x, y = (values.get(f"{parameter.component}.center.{axis}") for axis in "xy")
+        text = ""
+        if parameter.name in ("center.x", "center.y"):
+            place = engine.sky_position(image, x, y) if x is not None and y is not None else None
+            words = place.text.split() if place else []
+            text = " ".join(words[:2] if parameter.name == "center.x" else words[2:4])
+        elif parameter.name == "position_angle":
+            angle = angle_east_of_north(image, parameter.value, x, y)
+            text = "" if angle is None else f"{angle:.2f}° East of North"
+        elif parameter.unit == "pixel" and side:
+            text = f"{parameter.value * side:.4g}″"
+        elif image.zero_point is not None and parameter.value > 0:
+            magnitude = image.zero_point - 2.5 * math.log10(parameter.value)
+            if parameter.unit == "flux":
+                text = f"{magnitude:.3f} mag"
+            elif parameter.unit == "flux/pixel" and side:
+                text = f"{magnitude + 5 * math.log10(side):.3f} mag/arcsec²"
+        if text:
+            texts[parameter.key] = text
+    return texts
 
 
 def nearest(found: Sequence[Marker], x: float, y: float, reach: float) -> str:

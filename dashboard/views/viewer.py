@@ -18,7 +18,7 @@ EMPTY = {
     "opening": '<div class="void"><p class="muted">Opening …</p></div>',
     "no image": (
         '<div class="void"><h2>Drop a FITS file anywhere on this page</h2>'
-        '<p class="muted">Then add a sky, and galaxies by clicking on them.</p></div>'
+        '<p class="muted">Then click a galaxy, and press Fit.</p></div>'
     ),
     "refused": (
         '<div class="void"><h2>This image cannot be used yet</h2>'
@@ -39,6 +39,7 @@ class ViewerBar(Component):
     has_image = param.Boolean(False, doc="Whether there is an image to show.")
     has_model = param.Boolean(False, doc="Whether model and residual are shown.")
     placing = param.Boolean(False, doc="Whether the next click puts a component.")
+    descriptions = param.Dict({}, doc="What each image shows, in words, by kind.")
     hint = param.String("", doc="Shown in place of the readout while the cursor is elsewhere.")
 
     _esm = script("viewer.js")

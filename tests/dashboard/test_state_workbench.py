@@ -6,12 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
 
 import engine
 from dashboard.state import edits
 from dashboard.state.history import DEPTH, History
-from dashboard.state.table import component_rows, markers, nearest, parameter_rows
+from dashboard.state.table import component_rows, markers, nearest, on_the_sky, parameter_rows
 from dashboard.state.workbench import Opened, Workbench, adopted, written_out
 from engine.outputs import plain, result_record
 
@@ -174,3 +177,36 @@ def test_empty_state_has_no_rows() -> None:
     assert parameter_rows(None, colors=COLORS, uncertainties={}) == []
     assert component_rows(None, "", COLORS) == []
     assert markers(None, "", COLORS) == []
+
+
+def test_with_wcs_and_zero_point_the_table_speaks_of_the_sky() -> None:
+    header = fits.Header()
+    header.update(
+        CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CRVAL1=150.0, CRVAL2=2.0, CRPIX1=21.0, CRPIX2=16.0,
+        CD1_1=-0.2 / 3600, CD1_2=0.0, CD2_1=0.0, CD2_2=0.2 / 3600,
+    )  # fmt: skip
+    problem = engine.load(
+        {
+            "residua": 1,
+            "images": [{"data": np.ones((30, 40)), "sigma": np.ones((30, 40)), "zero_point": 25.0}],
+            "components": [
+                {
+                    "name": "disk",
+                    "model": "sersic",
+                    "parameters": {
+                        "center": [20, 15], "axis_ratio": 0.5, "position_angle": 30,
+                        "radius_e": 4, "n": 1, "intensity_e": 10,
+                    },
+                }
+            ],
+        }
+    )  # fmt: skip
+    assert on_the_sky(problem) == {}, "arrays have no WCS, and surface brightness needs a scale"
+    object.__setattr__(problem.image, "wcs", WCS(header))
+    texts = on_the_sky(problem)
+    assert texts["disk.center.x"] == "RA 10:00:00.00"
+    assert texts["disk.center.y"] == "Dec +02:00:00.0"
+    assert texts["disk.radius_e"] == "0.8″"
+    assert texts["disk.position_angle"] == "30.00° East of North"
+    assert texts["disk.intensity_e"] == f"{25 - 2.5 + 5 * np.log10(0.2):.3f} mag/arcsec²"
+    assert "disk.n" not in texts

@@ -10,6 +10,7 @@ export function render({model}) {
                   "-": "zoom_out"}
   const on_key = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+    if (event.composedPath().some((node) => node.getAttribute?.("role") === "dialog" || node.classList?.contains("MuiDialog-root"))) return
     if (event.key === "Escape") { model.send_msg({key: "escape"}); return }
     if (typing(event)) return
     if (viewer[event.key]) window.dispatchEvent(new CustomEvent("residua:viewer", {detail: viewer[event.key]}))

@@ -59,7 +59,7 @@ export function render({model}) {
     root.replaceChildren(head)
     if (model.components.length) root.append(list)
     else root.append(el("p", {class: "muted small"}, model.ready
-      ? "No components yet. Add a sky, then galaxies by clicking on them."
+      ? "No components yet. Click a galaxy in the image, or choose one here."
       : "Add an image first."))
     root.append(menu)
     if (model.placing) {

@@ -287,6 +287,15 @@ export function render({model, view}) {
     for (const tool of crosshairs()) for (const span of [tool.overlay].flat()) span.visible = false
   }
 
+  // A canvas tells a screen reader nothing; its name at least says what is on it.
+  function describe() {
+    for (const kind of KINDS) {
+      const view = Bokeh.index.find_one_by_id(named(`viewer-${kind}`)?.id)
+      view?.el.setAttribute("role", "img")
+      view?.el.setAttribute("aria-label", model.descriptions[kind] ?? `${kind} image`)
+    }
+  }
+
   function placing() {
     for (const fig of figures()) {
       const el = Bokeh.index.find_one_by_id(fig.id)?.el
@@ -309,8 +318,9 @@ export function render({model, view}) {
   model.on("has_model", arrange)
   model.on("placing", placing)
   model.on("hint", () => { if (readout.classList.contains("idle")) idle() })
+  model.on("descriptions", describe)
   model.on("remove", () => window.removeEventListener("residua:viewer", obey))
-  model.on("after_render", () => { wire(); paint(); arrange(); placing(); later(); setTimeout(later, 400) })
+  model.on("after_render", () => { wire(); paint(); arrange(); placing(); describe(); later(); setTimeout(later, 400) })
 
   return el("div", {}, root, readout)
 }
