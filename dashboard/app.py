@@ -14,6 +14,7 @@ from typing import Any
 os.environ["BOKEH_RESOURCES"] = "server"
 
 import panel as pn
+import torch
 from bokeh.server.server import Server
 
 from dashboard import ui
@@ -67,6 +68,8 @@ def create_app(settings: Settings, store: Store | None = None) -> App:
 
     StoreError, JobsError or ListenError, with a sentence for a person, when one of them cannot be had.
     """
+    # Pages render previews in this process; on cores that fits keep busy, more threads only wait for each other.
+    torch.set_num_threads(settings.torch_threads)
     port = settings.port or free_port(settings.host)
     store = store or Store(settings.data_path)
     jobs: Jobs | None = None

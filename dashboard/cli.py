@@ -23,6 +23,10 @@ app = typer.Typer(
 
 Description = Annotated[Path, typer.Argument(metavar="FIT.yaml", help="The fit description (YAML or JSON).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Threads = Annotated[
+    int,
+    typer.Option("--threads", min=0, help="Threads to compute with; 0 takes one, or for large images all."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
@@ -61,6 +65,7 @@ def fit(
         typer.Option("-o", metavar="NAME=VALUE", help="An option of the fitter; repeatable."),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the fitter's random numbers.")] = None,
+    threads: Threads = 0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -72,7 +77,7 @@ def fit(
         from dashboard.commands import fit as command
         from engine.outputs import result_record, to_json
 
-        problem, result = command.fit(description, out, fitter, option or [], seed, quiet)
+        problem, result = command.fit(description, out, fitter, option or [], seed, quiet, threads)
         if as_json:
             print(to_json({**result_record(problem, result), "folder": str(out)}), end="")
         else:
@@ -92,6 +97,7 @@ def compare(
             help="Instead of the file's fitters (or of all, when it names none).",
         ),
     ] = None,
+    threads: Threads = 0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -103,7 +109,7 @@ def compare(
         from dashboard.commands import fit as command
         from engine.outputs import to_json
 
-        rows = command.compare(description, out, fitters, quiet)
+        rows = command.compare(description, out, fitters, quiet, threads)
         if as_json:
             print(to_json({"fitters": rows, "folder": str(out)}), end="")
         else:
