@@ -44,7 +44,7 @@ def at_bound(problem: Problem, x: np.ndarray) -> np.ndarray:
 def assess(problem: Problem, outcome: Outcome) -> Verdict:
     """Return the verdict: status in words, uncertainties from the normal equations at the end point."""
     x = problem.space.wrap(outcome.x)
-    normal = problem.normal_equations(x)
+    normal = outcome.normal or problem.normal_equations(x)
     bound = at_bound(problem, x)
     names = problem.names
     status, particulars = outcome.status, [outcome.remark] if outcome.remark else []

@@ -25,12 +25,16 @@ class Move:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a fitter ended: the status and, where it has more to say than the status, a sentence."""
+    """How a fitter ended: the status and, where it has more to say than the status, a sentence.
+
+    ``normal`` are the normal equations at ``x``, where the method has them at hand.
+    """
 
     status: Status
     x: np.ndarray
     remark: str = ""
     draws: np.ndarray | None = None
+    normal: NormalEquations | None = None
 
 
 Moves = Generator[Move, None, Outcome]

@@ -32,7 +32,7 @@ class LevenbergMarquardt(Fitter):
         doc="Stop when a Gauss-Newton step would lower chi2/max(1, chi2_dof) by less than this; "
         "1e-4 is a hundredth of a sigma.",
     )
-    damping = param.Number(0.01, bounds=(0, None), doc="Starting damping; 0 is pure Gauss-Newton.")
+    damping = param.Number(0.1, bounds=(0, None), doc="Starting damping; 0 is pure Gauss-Newton.")
 
     def moves(self, work: Work) -> Moves:
         """Yield after each step, taken or refused."""
@@ -46,7 +46,7 @@ class LevenbergMarquardt(Fitter):
         for _ in range(self.max_steps):
             remaining = expected_gain(x, here, space.lower, space.upper)
             if remaining <= self.tolerance * max(1.0, here.chi2 / work.problem.dof):
-                return Outcome(Status.CONVERGED, x)
+                return Outcome(Status.CONVERGED, x, normal=here)
             step = damped_step(here, held(x, here, space.lower, space.upper), damping)
             trial = np.clip(x + step, space.lower, space.upper)
             step = trial - x
@@ -63,5 +63,5 @@ class LevenbergMarquardt(Fitter):
                 growth *= 2.0
             yield Move(x, here.chi2, {"damping": damping, "accepted": accepted})
             if damping > _STUCK:
-                return Outcome(Status.STALLED, x)
-        return Outcome(Status.OUT_OF_STEPS, x)
+                return Outcome(Status.STALLED, x, normal=here)
+        return Outcome(Status.OUT_OF_STEPS, x, normal=here)
