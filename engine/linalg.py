@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from torch import Tensor
+
+
+def gram(rows: Tensor) -> np.ndarray:
+    """Return rows @ rows.T, (row, row).
+
+    On the CPU by numpy, which sees that the product is symmetric and halves the work; torch does not.
+    """
+    if rows.device.type == "cpu":
+        array = rows.numpy()
+        return np.asarray(array @ array.T)
+    return np.asarray((rows @ rows.T).cpu().numpy())
 
 
 def _scaled(hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +63,7 @@ def flattest_direction(hessian: np.ndarray, names: list[str]) -> str:
     else:
         _, vectors = np.linalg.eigh(unit)
         share = np.abs(vectors[:, 0])
-        chosen = [names[i] for i in np.argsort(-share) if share[i] > 0.3 * share.max()]
+        chosen = [names[i] for i in np.flatnonzero(share > 0.3 * share.max())]
     groups: dict[str, list[str]] = {}
     for name in chosen:
         component, _, parameter = name.partition(".")

@@ -14,6 +14,7 @@ from torch import Tensor
 from engine.errors import FitterError, ImageError
 from engine.images import Image
 from engine.likelihoods import LIKELIHOODS
+from engine.linalg import gram
 from engine.models.scene import Component, Painter
 from engine.parameters import Parameter, ParameterSpace
 from engine.render import Accuracy
@@ -258,7 +259,7 @@ class Problem:
             chi2 += float(residual_square)
             gradient[where] += (jacobian @ score).cpu().numpy()
             if hessian:
-                curvature[np.ix_(where, where)] += ((jacobian * bend) @ jacobian.T).cpu().numpy()
+                curvature[np.ix_(where, where)] += gram(jacobian * bend.sqrt())
         for i, prior in self._priors:
             log_density, prior_slope, prior_curvature = prior.log_density(float(theta[i]))
             cost -= 2 * log_density
@@ -272,7 +273,7 @@ class Problem:
         if not self.space.allowed(theta):
             return math.inf, math.inf
         cost = chi2 = 0.0
-        with torch.inference_mode():
+        with torch.no_grad():
             for number, (tile, active) in enumerate(self._active(self._live, theta)):
                 model = self._background(number).clone()
                 for component in active:
@@ -303,7 +304,7 @@ class Problem:
 
     def _pixel_terms(self, theta: np.ndarray) -> Iterator[PixelTerms]:
         """For each tile: its moving parameters' numbers and Jacobian, and the likelihood's terms, all flat."""
-        with torch.inference_mode():
+        with torch.no_grad():
             for number, (tile, active) in enumerate(self._active(self._live, theta)):
                 parts, rows = [], [np.zeros(0, dtype=int)]
                 model = self._background(number).clone()

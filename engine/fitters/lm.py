@@ -11,6 +11,10 @@ from engine.results import Status
 
 # Beyond this damping a step is a millionth of the gradient step: nothing more to gain.
 _STUCK = 1e10
+# Where the integration over pixels is coarser than the data are good, chi2 is rough on the scale of the
+# tolerance. After this many refusals in a row, a hundred tolerances (a tenth of a sigma) are near enough.
+_PATIENCE = 5
+_NEAR_ENOUGH = 100
 
 
 class LevenbergMarquardt(Fitter):
@@ -39,13 +43,15 @@ class LevenbergMarquardt(Fitter):
         space = work.space
         x = np.clip(work.start, space.lower, space.upper)
         here = work.normal_equations(x)
+        refused = 0
         damping, growth = float(work.resumed.get("damping", self.damping)), 2.0
         yield Move(x, here.chi2, {"damping": damping, "accepted": True})
         if not here.finite:
             return Outcome(Status.NOT_FINITE, x)
         for _ in range(self.max_steps):
             remaining = expected_gain(x, here, space.lower, space.upper)
-            if remaining <= self.tolerance * max(1.0, here.chi2 / work.problem.dof):
+            limit = self.tolerance * max(1.0, here.chi2 / work.problem.dof)
+            if remaining <= limit or (refused >= _PATIENCE and remaining <= _NEAR_ENOUGH * limit):
                 return Outcome(Status.CONVERGED, x, normal=here)
             step = damped_step(here, held(x, here, space.lower, space.upper), damping)
             trial = np.clip(x + step, space.lower, space.upper)
@@ -57,8 +63,9 @@ class LevenbergMarquardt(Fitter):
             if accepted:
                 x, here = trial, there
                 damping *= max(1 / 9, 1 - (2 * gain - 1) ** 3)
-                growth = 2.0
+                growth, refused = 2.0, 0
             else:
+                refused += 1
                 damping = max(damping, 1e-6) * growth
                 growth *= 2.0
             yield Move(x, here.chi2, {"damping": damping, "accepted": accepted})

@@ -6,4 +6,14 @@ from engine.parameters.priors import KINDS, Prior, parse_prior
 from engine.parameters.space import ParameterSpace
 from engine.parameters.spec import Spec
 
-__all__ = ["KINDS", "Follows", "Link", "Parameter", "ParameterSpace", "Prior", "Spec", "parse_link", "parse_prior"]
+__all__ = [
+    "KINDS",
+    "Follows",
+    "Link",
+    "Parameter",
+    "ParameterSpace",
+    "Prior",
+    "Spec",
+    "parse_link",
+    "parse_prior",
+]

@@ -37,15 +37,17 @@ def square_rule(order: int) -> tuple[Tensor, Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Edges:
-    """The four edges of cells around a center, walked counter-clockwise, each (cell, edge).
+    """The four edges of cells around a center, walked counter-clockwise: (cell, edge), ``run`` and ``length`` (edge,).
 
     A point of an edge is start + t * run for t in (0, 1), written as t = foot + ratio * sinh(tau): ``foot`` is the
     nearest point to the center in the metric of the geometry and ``ratio`` its distance over the edge's length.
-    Equal steps in tau undo the flattening and the closeness of the edge.
+    Equal steps in tau undo the flattening and the closeness of the edge. ``cross`` is twice the signed area of the
+    triangle between the center and the edge.
     """
 
     start: tuple[Tensor, Tensor]
     run: tuple[Tensor, Tensor]
+    cross: Tensor
     foot: Tensor
     ratio: Tensor
     length: Tensor
@@ -60,8 +62,7 @@ class Edges:
         tau = low[..., None] + (high - low)[..., None] * points
         t = self.foot[..., None] + self.ratio[..., None] * torch.sinh(tau)
         (ax, ay), (ex, ey) = self.start, self.run
-        cross = ax * ey - ay * ex
-        area = (cross * (high - low) * self.ratio)[..., None] * torch.cosh(tau) * weights
+        area = (self.cross * (high - low) * self.ratio)[..., None] * torch.cosh(tau) * weights
         return ax[..., None] + t * ex[..., None], ay[..., None] + t * ey[..., None], area
 
     def split_points(self, radius: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -80,17 +81,26 @@ class Edges:
 def edges(bx: Tensor, by: Tensor, step: float, metric: tuple[float, float, float]) -> Edges:
     """Return the edges of the cells whose centers lie at offsets (bx, by), (cell,)."""
     a, b, c = metric
-    half = 0.5 * step
-    corners_x = torch.tensor([-half, half, half, -half], dtype=torch.float64, device=bx.device)
-    corners_y = torch.tensor([-half, -half, half, half], dtype=torch.float64, device=bx.device)
+    corners_x, corners_y, ex, ey = _unit_square(step, str(bx.device))
+    along_x, along_y = a * ex + b * ey, b * ex + c * ey
+    length_square = ex * along_x + ey * along_y
     ax, ay = bx[:, None] + corners_x, by[:, None] + corners_y
-    ex, ey = torch.roll(ax, -1, 1) - ax, torch.roll(ay, -1, 1) - ay
-    length_square = a * ex * ex + 2 * b * ex * ey + c * ey * ey
-    foot = -(a * ax * ex + b * (ax * ey + ay * ex) + c * ay * ey) / length_square
-    nx, ny = ax + foot * ex, ay + foot * ey
-    ratio = torch.sqrt(((a * nx * nx + 2 * b * nx * ny + c * ny * ny) / length_square).clamp_min(1e-12))
+    cross = ax * ey - ay * ex
+    foot = (ax * along_x + ay * along_y) / -length_square
+    # The metric stretches areas by the root of its determinant.
+    ratio = (cross.abs() * (math.sqrt(a * c - b * b) / length_square)).clamp_min_(1e-6)
     ends = torch.asinh(-foot / ratio), torch.asinh((1 - foot) / ratio)
-    return Edges((ax, ay), (ex, ey), foot, ratio, torch.sqrt(length_square), ends)
+    return Edges((ax, ay), (ex, ey), cross, foot, ratio, torch.sqrt(length_square), ends)
+
+
+@functools.lru_cache(maxsize=16)
+def _unit_square(step: float, device: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Corners (x, y) of a cell around its center, counter-clockwise, and the edges from each to the next; (4,)."""
+    half = 0.5 * step
+    corners = ([-half, half, half, -half], [-half, -half, half, half])
+    runs = ([step, 0.0, -step, 0.0], [0.0, step, 0.0, -step])
+    x, y, ex, ey = (torch.tensor(values, dtype=torch.float64, device=device) for values in (*corners, *runs))
+    return x, y, ex, ey
 
 
 def triangles(

@@ -56,8 +56,8 @@ class Samples:
             sum_of_four = part[..., 1:-1, :-2] + part[..., 1:-1, 2:]
             sum_of_four += part[..., :-2, 1:-1]
             sum_of_four += part[..., 2:, 1:-1]
-            sum_of_four -= 4 * part[..., 1:-1, 1:-1]
-            means[..., bottom:top, left:right] += sum_of_four * self.laplacian
+            sum_of_four = sum_of_four.sub_(part[..., 1:-1, 1:-1], alpha=4)
+            means[..., bottom:top, left:right].addcmul_(sum_of_four, self.laplacian)
         means = means.flatten(-2)
         for cells, weights in self.groups:
             count = cells.numel() * weights.shape[-1]
