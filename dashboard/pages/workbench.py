@@ -48,6 +48,7 @@ class WorkbenchPage:
         self.state = self.session.state
         self.form = FitForm()
         self._steps: list[Event] = []
+        self._waiting: list[Callable[[], Any]] = []
         self._last_step = -1
         self._image: engine.Image | None = None
         self._drawing: asyncio.Task[None] | None = None
@@ -131,15 +132,14 @@ class WorkbenchPage:
     # --- from state to views
 
     def _watch(self) -> None:
-        watch = self.state.param.watch
-        watch(
-            lambda *_: self._show_scene(),
-            ["description", "opened", "history", "selected", "placing", "run", "result"],
-        )
-        watch(lambda *_: self._show_files(), ["description", "opened", "error"])
-        watch(lambda *_: self._redraw(), ["opened"])
-        watch(lambda *_: self._show_run(), ["run", "result", "opened"])
-        watch(lambda *_: self._show_refusal(), ["refused"])
+        def show(method: Callable[[], None], names: list[str]) -> None:
+            self.state.param.watch(lambda *_: self._later(method), names)
+
+        show(self._show_scene, ["description", "opened", "history", "selected", "placing", "run", "result"])
+        show(self._show_files, ["description", "opened", "error"])
+        show(self._show_run, ["run", "result", "opened"])
+        show(self._show_refusal, ["refused"])
+        self.state.param.watch(lambda *_: self._redraw(), ["opened"])
 
     async def start(self) -> None:
         """Fill the page: called when the browser has the empty one."""
@@ -149,11 +149,10 @@ class WorkbenchPage:
             self.form.use(latest[0].fitter, latest[0].options)
         elif self.state.opened.problem is not None and self.state.opened.problem.fitters:
             self.form.use(*self.state.opened.problem.fitters[0])
-        self._show_files()
-        self._show_scene()
-        self._show_run()
+        for show in (self._show_files, self._show_scene, self._show_run):
+            self._later(show)
         if self.state.opened.image is None:
-            self.viewer.show_empty("refused" if self.state.error else "no image")
+            self._later(lambda: self.viewer.show_empty("refused" if self.state.error else "no image"))
 
     def _show_scene(self) -> None:
         state, problem = self.state, self.state.opened.problem
@@ -172,7 +171,7 @@ class WorkbenchPage:
             at_bounds=state.result["at_bounds"] if state.result and state.result_is_current else (),
         )
         columns = marker_columns(markers(problem, state.selected, COLORS))
-        self._later(lambda: self._set(self.viewer.panels.ellipses, columns))
+        self._set(self.viewer.panels.ellipses, columns)
         self.table_card.visible = problem is not None
         waiting = bool(state.placing) or (state.opened.image is not None and not state.names)
         self.viewer.bar.param.update(placing=waiting, hint=self._hint())
@@ -257,9 +256,20 @@ class WorkbenchPage:
         source.data = columns
 
     def _later(self, change: Callable[[], Any]) -> None:
-        """Change Bokeh models when the document is free; from a coroutine that is not now."""
-        if self.document is not None:
-            self.document.add_next_tick_callback(lambda: change() and None)
+        """Change what is on screen once the document is free, in the order asked for; the same change once only.
+
+        Changes come from clicks, from threads that finished and from workers. Done at once, some would be sent
+        directly and others queued, and an older one could overtake a newer one on its way to the browser.
+        """
+        if self.document is None or change in self._waiting:
+            return
+        self._waiting.append(change)
+
+        def act() -> None:
+            self._waiting.remove(change)
+            change()
+
+        self.document.add_next_tick_callback(act)
 
     # --- runs
 
@@ -282,7 +292,7 @@ class WorkbenchPage:
             }
         )
         self.fits.curve_box.visible = True
-        self.fits.progress.object = verdict.progress(events[-1])
+        self.fits.controls.step = {name: events[-1][name] for name in ("number", "chi2_dof", "seconds")}
 
     def _show_run(self) -> None:
         state, fits = self.state, self.fits
@@ -290,8 +300,7 @@ class WorkbenchPage:
         shown = state.run["id"] if state.run else None
         titles = {key: title for title, key in self.form.titles().items()}
         fits.runs.runs = run_rows(runs, shown, titles)
-        fits.show_running(state.running)
-        fits.progress.visible = state.running
+        fits.controls.running = state.running
         if state.running and state.run is not None:
             fits.show_verdict(
                 verdict.note("info", state.run["message"] or "Waiting for a free worker."), None
@@ -302,7 +311,7 @@ class WorkbenchPage:
             return
         result = state.result or {}
         if result:
-            self._later(lambda: self._show_curve(result.get("history") or {}))
+            self._show_curve(result.get("history") or {})
         figures = []
         if result.get("chi2_dof") is not None:
             figures = [
@@ -331,9 +340,12 @@ class WorkbenchPage:
         """Start a fit with the form's fitter and options."""
         self._steps.clear()
         self._last_step = -1
-        self._later(self.fits.curve.clear)
-        self.fits.progress.object = ""
+        self._later(self._clear_progress)
         await self.session.fit(self.form.fitter, self.form.options())
+
+    def _clear_progress(self) -> None:
+        self.fits.curve.clear()
+        self.fits.controls.step = {}
 
     async def cancel(self) -> None:
         """Stop the fit."""
@@ -390,7 +402,7 @@ class WorkbenchPage:
         project = await asyncio.to_thread(
             self.services.store.update_project, self.project.id, title=str(message["title"])
         )
-        self.crumb.title = project.title
+        self._later(lambda: setattr(self.crumb, "title", project.title))
 
     async def _on_runs(self, message: Message) -> None:
         if message["type"] == "show":
@@ -414,7 +426,7 @@ class WorkbenchPage:
                 self._show_help()
 
     def _show_help(self) -> None:
-        self.help.open = True
+        self._later(lambda: setattr(self.help, "open", True))
 
 
 def _same_pixels(one: engine.Image, other: engine.Image) -> bool:

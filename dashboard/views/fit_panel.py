@@ -13,6 +13,7 @@ from dashboard.figures.convergence import convergence_curve
 from dashboard.state.fit_form import FitForm
 from dashboard.views import verdict
 from dashboard.views.component import Message
+from dashboard.views.fit_controls import FitControls
 from dashboard.views.options import OptionForm
 from dashboard.views.runs import RunList
 
@@ -38,9 +39,9 @@ class FitPanel(pn.viewable.Viewer):
         self.option_form = OptionForm(self._option_changed, **WIDE)
         self.options = pn.Column(self.option_form, **WIDE, visible=False)
         self.more = ui.button("Options", self._toggle_options, kind="quiet", size="small", icon="tune")
-        self.fit = ui.button("Fit", on_fit, kind="main", size="large", sizing_mode="stretch_width")
-        self.cancel = ui.button("Cancel", on_cancel, size="large", visible=False, sizing_mode="stretch_width")
-        self.progress = ui.html("", **WIDE, visible=False)
+        self.controls = FitControls(
+            lambda message: on_fit() if message["type"] == "fit" else on_cancel(), **WIDE
+        )
         self.curve = convergence_curve(ui.CURVE)
         self.curve_box = pn.Column(
             ui.html('<h3 class="curve-title muted small">χ²/dof against step</h3>', **WIDE),
@@ -60,8 +61,7 @@ class FitPanel(pn.viewable.Viewer):
             self.summary,
             self.more,
             self.options,
-            pn.Row(self.fit, self.cancel, **WIDE, styles={"gap": "8px"}),
-            self.progress,
+            self.controls,
             self.curve_box,
             self.verdict,
             self.files,
@@ -87,12 +87,6 @@ class FitPanel(pn.viewable.Viewer):
 
     def _fill_options(self) -> None:
         self.option_form.param.update(rows=self.form.rows(), error=self.form.error)
-
-    def show_running(self, running: bool) -> None:
-        """Swap the buttons and start with an empty curve."""
-        self.fit.disabled = running
-        self.fit.label = "Fitting …" if running else "Fit"
-        self.cancel.visible = running
 
     def show_verdict(self, html: str, run_id: str | None) -> None:
         """The outcome of the run on screen; empty texts when there is none."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 ICONS = {
     "good": '<circle cx="8" cy="8" r="6"/><path d="M5.3 8.2l1.9 1.9 3.6-4"/>',
@@ -56,13 +55,3 @@ def downloads(run_id: str) -> str:
     )
     title = '<h2 class="section">Files</h2>'
     return f'<nav aria-label="Files of this run">{title}<ul class="files-of-run">{links}</ul></nav>'
-
-
-def progress(facts: dict[str, Any] | None) -> str:
-    """One quiet line while a fit runs: step, chi2_dof, seconds."""
-    if not facts:
-        return ""
-    return (
-        f'<div class="row num small"><span>step <b>{facts["number"]}</b></span>'
-        f'<span class="grow">χ²/dof <b>{facts["chi2_dof"]:.5g}</b></span><span>{facts["seconds"]:.2f} s</span></div>'
-    )

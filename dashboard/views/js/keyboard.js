@@ -10,7 +10,8 @@ export function render({model}) {
                   "-": "zoom_out"}
   const on_key = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
-    if (event.composedPath().some((node) => node.getAttribute?.("role") === "dialog" || node.classList?.contains("MuiDialog-root"))) return
+    const in_dialog = event.composedPath().some((node) => node.getAttribute?.("role") === "dialog")
+    if (event.key === "Escape" && in_dialog) return  // it closes the dialog, and must not end a fit besides
     if (event.key === "Escape") { model.send_msg({key: "escape"}); return }
     if (typing(event)) return
     if (viewer[event.key]) window.dispatchEvent(new CustomEvent("residua:viewer", {detail: viewer[event.key]}))
