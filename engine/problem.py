@@ -18,6 +18,7 @@ from engine.linalg import gram
 from engine.models.scene import Component, Painter
 from engine.parameters import Parameter, ParameterSpace
 from engine.render import Accuracy
+from engine.render.scratch import scratch
 from engine.tiles import Tile, cut
 
 Values = Mapping[str, float] | Sequence[float] | np.ndarray | None
@@ -259,7 +260,8 @@ class Problem:
             chi2 += float(residual_square)
             gradient[where] += (jacobian @ score).cpu().numpy()
             if hessian:
-                curvature[np.ix_(where, where)] += gram(jacobian * bend.sqrt())
+                weighted = scratch("weighted", len(jacobian), score.numel(), self.device)
+                curvature[np.ix_(where, where)] += gram(torch.mul(jacobian, bend.sqrt(), out=weighted))
         for i, prior in self._priors:
             log_density, prior_slope, prior_curvature = prior.log_density(float(theta[i]))
             cost -= 2 * log_density
@@ -317,7 +319,9 @@ class Problem:
                     moves = self._moving[component.columns]
                     parts.append(part if moves.all() else part[torch.from_numpy(np.flatnonzero(moves))])
                     rows.append(component.first + np.flatnonzero(moves))
-                jacobian = torch.cat(parts) if parts else model.new_zeros((0, model.numel()))
+                jacobian = scratch("jacobian", sum(map(len, parts)), model.numel(), self.device)
+                if parts:
+                    torch.cat(parts, out=jacobian)
                 data, weight = tile.data.flatten(), tile.weight.flatten()
                 residual = data - model
                 terms, score, bend = self._terms(data, model, weight, self._gain)

@@ -15,6 +15,7 @@ from engine.parameters.spec import CENTER
 from engine.profiles.base import Profile
 from engine.render.grid import Grid
 from engine.render.integrate import plan_samples
+from engine.render.scratch import scratch
 from engine.render.setting import Setting
 
 
@@ -60,7 +61,7 @@ class Galaxy(Model):
         shape, by_radius, by_profile = self.profile.shape_gradient(radius, *profile)
         amplitude = values[-1]
         slope = by_radius.mul_(amplitude).div_(radius)
-        rows = torch.empty((len(self.specs), samples.dx.numel()), dtype=torch.float64, device=grid.device)
+        rows = scratch("rows", len(self.specs), samples.dx.numel(), grid.device)
         for index, column in enumerate(by_geometry):
             torch.mul(slope, column, out=rows[index])
         for index, column in enumerate(by_profile, start=self._shape_starts):
