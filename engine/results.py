@@ -21,6 +21,7 @@ class Status(Enum):
     )
     OUT_OF_STEPS = "Out of steps before converging. Raise max_steps, or start closer."
     NOT_FINITE = "The model or chi2 became infinite or not a number. Tighten the bounds, or start elsewhere."
+    NOT_MIXED = "Not converged: the chains have not mixed. Draw more, or reparametrize."
     CANCELLED = "Stopped on request; the best values so far are kept."
 
     @property
@@ -60,6 +61,37 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Posterior:
+    """What a sampler found.
+
+    Attributes:
+        status: CONVERGED or why not.
+        message: The verdict in words, with the remedy.
+        mean: Posterior mean, (parameter,), physical units; angles unwrapped.
+        covariance: Of the draws, (parameter, parameter).
+        draws: (chain, draw, parameter), physical units; angles within [0, period).
+        rhat: Rank-normalized split R-hat, (parameter,).
+        ess_bulk: Effective sample size for the middle of the posterior, (parameter,).
+        ess_tail: The same for its 5 % and 95 % quantiles.
+        mcse: Monte Carlo standard error of the mean, (parameter,).
+        sample_stats: The sampler's own figures by name, each (chain, draw).
+        notes: Further sentences.
+    """
+
+    status: Status
+    message: str
+    mean: np.ndarray
+    covariance: np.ndarray
+    draws: np.ndarray
+    rhat: np.ndarray
+    ess_bulk: np.ndarray
+    ess_tail: np.ndarray
+    mcse: np.ndarray
+    sample_stats: dict[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class FitResult:
     """The outcome of a fit.
 
@@ -71,9 +103,9 @@ class FitResult:
         dof: Used pixels minus free parameters.
         chi2_dof: Their ratio.
         names: Free parameters, in the order of all vectors here.
-        values: Best values, (parameter,), physical units; angles within [0, period).
+        values: Best values, of samplers posterior means, (parameter,), physical units; angles within [0, period).
         uncertainties: One sigma, (parameter,); nan for parameters at a bound.
-        covariance: (parameter, parameter), physical units; nan at a bound.
+        covariance: (parameter, parameter), physical units; nan at a bound. Of samplers, that of the draws.
         robust_uncertainties: Sandwich estimate, valid where the weights are wrong; None where not computed.
         at_bounds: Names of parameters at a bound.
         all_values: Every parameter, fixed and linked ones included.
@@ -84,7 +116,12 @@ class FitResult:
         fitter: Name.
         options: Its options, all of them.
         seed: Of its random numbers, or None.
-        draws: Of samplers, (chain, draw, parameter); None for optimizers.
+        draws: Of samplers, (chain, draw, parameter), angles within [0, period); None for optimizers.
+        rhat: Of samplers, rank-normalized split R-hat, (parameter,); None for optimizers, as are the next three.
+        ess_bulk: Effective sample size for the middle of the posterior, (parameter,).
+        ess_tail: Effective sample size for its tails, (parameter,).
+        mcse: Monte Carlo standard error of the mean, (parameter,).
+        sample_stats: Figures of each draw by name, each (chain, draw); empty for optimizers.
         notes: Further sentences a reader should see.
     """
 
@@ -107,6 +144,11 @@ class FitResult:
     seed: int | None = None
     robust_uncertainties: np.ndarray | None = None
     draws: np.ndarray | None = None
+    rhat: np.ndarray | None = None
+    ess_bulk: np.ndarray | None = None
+    ess_tail: np.ndarray | None = None
+    mcse: np.ndarray | None = None
+    sample_stats: dict[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from engine.fitters.base import Outcome
 from engine.linalg import flattest_direction, invert
 from engine.problem import NormalEquations, Problem
-from engine.results import Status
+from engine.results import Posterior, Status
 
 # Correlation-scaled Hessians with a smaller eigenvalue than this have lost half of the digits.
 _SINGULAR = 1e-9
@@ -43,6 +43,8 @@ def at_bound(problem: Problem, x: np.ndarray) -> np.ndarray:
 
 def assess(problem: Problem, outcome: Outcome) -> Verdict:
     """Return the verdict: status in words, uncertainties from the normal equations at the end point."""
+    if outcome.posterior is not None:
+        return _assess_posterior(problem, outcome, outcome.posterior)
     x = problem.space.wrap(outcome.x)
     normal = outcome.normal or problem.normal_equations(x)
     bound = at_bound(problem, x)
@@ -81,6 +83,26 @@ def assess(problem: Problem, outcome: Outcome) -> Verdict:
     )
 
 
+def _assess_posterior(problem: Problem, outcome: Outcome, posterior: Posterior) -> Verdict:
+    """Return the verdict on draws: the sampler's own, except where it was stopped."""
+    x = problem.space.wrap(np.clip(posterior.mean, problem.space.lower, problem.space.upper))
+    _, chi2 = problem.cost(x)
+    message = posterior.message
+    if outcome.status is Status.CANCELLED:
+        message = f"Stopped on request; the draws so far are kept. {message}"
+    return Verdict(
+        status=outcome.status,
+        message=message,
+        x=x,
+        chi2=chi2,
+        uncertainties=np.sqrt(np.diag(posterior.covariance)),
+        covariance=posterior.covariance,
+        robust_uncertainties=None,
+        at_bounds=[],
+        notes=(*posterior.notes, *_on_chi2(problem, chi2)),
+    )
+
+
 def _bounds_in_words(problem: Problem, x: np.ndarray, bound: np.ndarray) -> str:
     parts = []
     for i in np.flatnonzero(bound):
@@ -103,7 +125,7 @@ def _robust(
 def _notes(problem: Problem, normal: NormalEquations, free: np.ndarray) -> tuple[str, ...]:
     if problem.dof < 1 or not normal.finite:
         return ()
-    return (*_on_chi2(problem, normal), *_on_flatness(problem, normal, free))
+    return (*_on_chi2(problem, normal.chi2), *_on_flatness(problem, normal, free))
 
 
 def _on_flatness(problem: Problem, normal: NormalEquations, free: np.ndarray) -> tuple[str, ...]:
@@ -116,10 +138,10 @@ def _on_flatness(problem: Problem, normal: NormalEquations, free: np.ndarray) ->
     return (f"Least constrained: {flattest_direction(inner, [names[i] for i in free])}.",)
 
 
-def _on_chi2(problem: Problem, normal: NormalEquations) -> tuple[str, ...]:
-    if problem.image.noise_estimated:
+def _on_chi2(problem: Problem, chi2: float) -> tuple[str, ...]:
+    if problem.image.noise_estimated or problem.dof < 1:
         return ()
-    ratio = normal.chi2 / problem.dof
+    ratio = chi2 / problem.dof
     if ratio > 2:
         return (
             f"chi2/dof is {ratio:.3g}: the model or the noise is wrong, and the uncertainties are too small.",

@@ -11,7 +11,7 @@ import param
 
 from engine.errors import OptionError, did_you_mean
 from engine.problem import NormalEquations, Problem
-from engine.results import Status
+from engine.results import Posterior, Status
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,19 @@ class Move:
 class Outcome:
     """How a fitter ended: the status and, where it has more to say than the status, a sentence.
 
-    ``normal`` are the normal equations at ``x``, where the method has them at hand.
+    ``normal`` are the normal equations at ``x``, where the method has them at hand; ``posterior`` is what a
+    sampler found, whose mean then stands for ``x``.
     """
 
     status: Status
     x: np.ndarray
     remark: str = ""
-    draws: np.ndarray | None = None
     normal: NormalEquations | None = None
+    posterior: Posterior | None = None
+
+
+class Stop(Exception):  # not an error
+    """Thrown into :meth:`Fitter.moves` when the fit was stopped; a method may catch it and return what it has."""
 
 
 Moves = Generator[Move, None, Outcome]

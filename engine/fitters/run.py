@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from engine.fitters.assess import assess
-from engine.fitters.base import Fitter, Move, Outcome, Work
+from engine.fitters.base import Fitter, Move, Moves, Outcome, Stop, Work
 from engine.problem import Problem
-from engine.results import FitResult, Status, Step
+from engine.results import FitResult, Posterior, Status, Step
 
 
 def steps(
@@ -86,8 +87,7 @@ def _loop(
         history.append(step)
         yield step
         if should_stop():
-            moves.close()
-            outcome = Outcome(Status.CANCELLED, best.x)
+            outcome = _stopped(moves, best)
             break
     judged = assess(problem, outcome)
     return FitResult(
@@ -109,9 +109,29 @@ def _loop(
         fitter=method.key,
         options=method.options(),
         seed=seed,
-        draws=outcome.draws,
         notes=judged.notes,
+        **_of_posterior(outcome.posterior),
     )
+
+
+def _stopped(moves: Moves, best: Move) -> Outcome:
+    """End a method early; samplers hand over the draws that they have."""
+    try:
+        moves.throw(Stop())
+    except StopIteration as stop:
+        outcome: Outcome = stop.value
+        return replace(outcome, status=Status.CANCELLED)
+    except Stop:
+        pass
+    moves.close()
+    return Outcome(Status.CANCELLED, best.x)
+
+
+def _of_posterior(posterior: Posterior | None) -> dict[str, Any]:
+    if posterior is None:
+        return {}
+    names = ("draws", "rhat", "ess_bulk", "ess_tail", "mcse", "sample_stats")
+    return {name: getattr(posterior, name) for name in names}
 
 
 def _columns(history: list[Step]) -> dict[str, list[float | str | bool | None]]:

@@ -1,0 +1,1 @@
+"""Samplers: draws from the posterior, and whether they can be believed."""
