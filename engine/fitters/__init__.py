@@ -13,6 +13,8 @@ from engine.fitters.lm import LevenbergMarquardt
 from engine.fitters.multistart import Multistart
 from engine.fitters.run import fit, steps
 from engine.fitters.scipy_methods import DifferentialEvolution, ScipyMinimize
+from engine.samplers.hamiltonian import Hmc, Nuts
+from engine.samplers.metropolis import Metropolis
 
 __all__ = ["Fitter", "configured", "fit", "registry", "steps"]
 
@@ -24,6 +26,9 @@ _FITTERS: tuple[type[Fitter], ...] = (
     ScipyMinimize,
     DifferentialEvolution,
     Multistart,
+    Nuts,
+    Hmc,
+    Metropolis,
 )
 
 

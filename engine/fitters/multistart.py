@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import param
 
 from engine.fitters.base import Fitter, Move, Moves, Outcome, Work
-from engine.fitters.search_box import search_box
+from engine.fitters.search_box import scattered
 from engine.results import Status
 
 # Two end points are one minimum where their costs differ by less than this; a tenth of a sigma is 0.01.
@@ -41,7 +40,7 @@ class Multistart(Fitter):
         ends: list[tuple[float, Outcome]] = []
         best: Move | None = None
         for number in range(1, self.starts + 1):
-            start = work.start if number == 1 else self._draw(work)
+            start = work.start if number == 1 else scattered(work.space, work.start, work.rng, self.width)
             inner = method.moves(work.at(start))
             move = Move(start, math.inf)
             try:
@@ -59,20 +58,6 @@ class Multistart(Fitter):
             return Outcome(Status.NOT_FINITE, work.start)
         ends.sort(key=lambda end: end[0])
         return Outcome(ends[0][1].status, ends[0][1].x, self._in_words(ends, work.problem.dof))
-
-    def _draw(self, work: Work) -> np.ndarray:
-        space = work.space
-        lower, upper = search_box(space, work.start, self.width)
-        x = np.empty_like(work.start)
-        for i, number in enumerate(space.free):
-            parameter = space.parameters[number]
-            if parameter.prior is not None:
-                x[i] = parameter.prior.draw(work.rng)
-            elif parameter.spec.lower >= 0 and lower[i] > 0 and parameter.period is None:
-                x[i] = math.exp(work.rng.uniform(math.log(lower[i]), math.log(max(upper[i], lower[i]))))
-            else:
-                x[i] = work.rng.uniform(lower[i], upper[i])
-        return np.asarray(np.clip(x, space.lower, space.upper))
 
     def _in_words(self, ends: list[tuple[float, Outcome]], dof: int) -> str:
         minima: list[list[float]] = []

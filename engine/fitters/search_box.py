@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from engine.parameters import ParameterSpace
@@ -26,3 +28,23 @@ def search_box(space: ParameterSpace, x: np.ndarray, width: float) -> tuple[np.n
             low, high = x[i] - width * abs(x[i]) - 1e-12, x[i] + width * abs(x[i]) + 1e-12
         lower[i], upper[i] = max(low, space.lower[i]), min(high, space.upper[i])
     return lower, upper
+
+
+def scattered(
+    space: ParameterSpace, x: np.ndarray, rng: np.random.Generator, width: float = 2.0
+) -> np.ndarray:
+    """Return a random start in the search box around ``x``, (free,); from the prior where there is one.
+
+    Positive quantities are drawn evenly in their logarithm.
+    """
+    lower, upper = search_box(space, x, width)
+    drawn = np.empty_like(x)
+    for i, number in enumerate(space.free):
+        parameter = space.parameters[number]
+        if parameter.prior is not None:
+            drawn[i] = parameter.prior.draw(rng)
+        elif parameter.spec.lower >= 0 and lower[i] > 0 and parameter.period is None:
+            drawn[i] = math.exp(rng.uniform(math.log(lower[i]), math.log(max(upper[i], lower[i]))))
+        else:
+            drawn[i] = rng.uniform(lower[i], upper[i])
+    return np.asarray(np.clip(drawn, space.lower, space.upper))

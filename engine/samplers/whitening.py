@@ -53,7 +53,9 @@ def inside(space: ParameterSpace, x: np.ndarray, normal: NormalEquations) -> np.
     return np.where(np.isfinite(space.upper) & (space.upper - x < 0.01 * depth), space.upper - depth, low)
 
 
-def of_hessian(space: ParameterSpace, transform: Transform, x: np.ndarray, normal: NormalEquations) -> Whitening:
+def of_hessian(
+    space: ParameterSpace, transform: Transform, x: np.ndarray, normal: NormalEquations
+) -> Whitening:
     """Return the whitening by the Gauss-Newton Hessian ``normal`` at ``x``, which lies inside the bounds."""
     z = transform.unconstrained(x)
     slopes = transform.slopes(z)

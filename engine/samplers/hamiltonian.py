@@ -1,0 +1,105 @@
+"""NUTS and HMC: proposals along the gradient, by Pyro's kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import param
+
+from engine.samplers.base import Chain, ChainSampler
+from engine.samplers.density import Density
+
+
+class Nuts(ChainSampler):
+    """Hamiltonian trajectories that end where they would turn back.
+
+    Hoffman & Gelman (2014), with the multinomial choice of Betancourt (2017); Pyro's implementation.
+    """
+
+    key = "nuts"
+    title = "NUTS"
+    summary = "No-U-turn sampler: the whole posterior, with nothing to tune."
+
+    step_size = param.Number(
+        0.5,
+        bounds=(0, None),
+        inclusive_bounds=(False, True),
+        doc="Step of the integration, in the sampler's coordinates; where it is adapted, where to begin.",
+    )
+    adapt_step_size = param.Boolean(True, doc="Adapt the step during warm-up to reach target_acceptance.")
+    target_acceptance = param.Number(
+        0.8,
+        bounds=(0, 1),
+        inclusive_bounds=(False, False),
+        doc="Acceptance to adapt the step to; higher is slower and safer.",
+    )
+    adapt_mass_matrix: Any = param.Selector(
+        default="diagonal",
+        objects=["off", "diagonal", "dense"],
+        doc="Adapt the scales of the coordinates during warm-up: not, each for itself, or with correlations.",
+    )
+    max_tree_depth = param.Integer(
+        10, bounds=(1, 20), doc="Trajectories double in length at most so often: 10 is 1023 gradients a draw."
+    )
+
+    def chain(self, density: Density, w: np.ndarray, seed: int) -> Chain:
+        """Return a chain that starts at ``w``."""
+        from engine.samplers.kernels import PyroChain, nuts
+
+        make = nuts(
+            step_size=float(self.step_size),
+            adapt_step_size=self.adapt_step_size,
+            adapt_mass_matrix=self.adapt_mass_matrix != "off",
+            full_mass=self.adapt_mass_matrix == "dense",
+            target_accept_prob=float(self.target_acceptance),
+            max_tree_depth=self.max_tree_depth,
+        )
+        return PyroChain(density, w, make, self.warmup, seed)
+
+
+class Hmc(ChainSampler):
+    """Hamiltonian trajectories of one length; Duane et al. (1987), Neal (2011); Pyro's implementation."""
+
+    key = "hmc"
+    title = "HMC"
+    summary = "Hamiltonian Monte Carlo with trajectories of a fixed length."
+
+    step_size = param.Number(
+        0.3,
+        bounds=(0, None),
+        inclusive_bounds=(False, True),
+        doc="Step of the integration, in the sampler's coordinates; where it is adapted, where to begin.",
+    )
+    leapfrog_steps = param.Integer(
+        5,
+        bounds=(1, None),
+        doc="Steps in a trajectory. Where the step is adapted, its length, step_size x leapfrog_steps, is what stays.",
+    )
+    adapt_step_size = param.Boolean(True, doc="Adapt the step during warm-up to reach target_acceptance.")
+    target_acceptance = param.Number(
+        0.8,
+        bounds=(0, 1),
+        inclusive_bounds=(False, False),
+        doc="Acceptance to adapt the step to; higher is slower and safer.",
+    )
+    adapt_mass_matrix: Any = param.Selector(
+        default="diagonal",
+        objects=["off", "diagonal", "dense"],
+        doc="Adapt the scales of the coordinates during warm-up: not, each for itself, or with correlations.",
+    )
+
+    def chain(self, density: Density, w: np.ndarray, seed: int) -> Chain:
+        """Return a chain that starts at ``w``."""
+        from engine.samplers.kernels import PyroChain, hmc
+
+        # A hair longer, since Pyro rounds the quotient of length and step down.
+        make = hmc(
+            step_size=float(self.step_size),
+            trajectory_length=float(self.step_size) * (self.leapfrog_steps + 1e-6),
+            adapt_step_size=self.adapt_step_size,
+            adapt_mass_matrix=self.adapt_mass_matrix != "off",
+            full_mass=self.adapt_mass_matrix == "dense",
+            target_accept_prob=float(self.target_acceptance),
+        )
+        return PyroChain(density, w, make, self.warmup, seed)

@@ -1,0 +1,145 @@
+"""Pyro's HMC and NUTS kernels on our density, one draw at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from pyro.infer.mcmc import HMC, NUTS
+from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
+from torch import Tensor
+
+from engine.samplers.base import Draw
+from engine.samplers.density import Density, Point
+
+Kernel = Callable[[Callable[[dict[str, Tensor]], Tensor]], MCMCKernel]
+
+
+class _Potential(torch.autograd.Function):
+    """-ln density as autograd sees it: value and gradient come from one closed-form pass."""
+
+    @staticmethod
+    def forward(ctx: Any, w: Tensor, look: Callable[[np.ndarray], Point]) -> Tensor:
+        here = look(w.detach().numpy())
+        ctx.gradient = torch.from_numpy(-here.gradient)
+        return w.new_tensor(-here.log_density)
+
+    @staticmethod
+    def backward(ctx: Any, by_value: Tensor) -> tuple[Tensor, None]:
+        return by_value * ctx.gradient, None
+
+
+class _Momentum:
+    """Mixed into a kernel: remembers the kinetic energy with which a draw began."""
+
+    kinetic = 0.0
+
+    def _sample_r(self, name: str) -> Any:
+        scaled, plain = super()._sample_r(name)  # type: ignore[misc]  # the kernel's
+        self.kinetic = 0.5 * sum(float(value.dot(value)) for value in plain.values())
+        return scaled, plain
+
+
+class _Nuts(_Momentum, NUTS):
+    pass
+
+
+class _Hmc(_Momentum, HMC):
+    pass
+
+
+class PyroChain:
+    """A chain that one of Pyro's kernels drives.
+
+    Args:
+        density: What to sample.
+        w: Start, (free,).
+        make: Makes the kernel, from the potential.
+        warmup: Draws that adapt.
+        seed: Of this chain's random numbers.
+    """
+
+    def __init__(self, density: Density, w: np.ndarray, make: Kernel, warmup: int, seed: int) -> None:
+        self._density = density
+        self._seen: dict[bytes, Point] = {}
+        self._evaluations = 0
+        self._random = torch.Generator().manual_seed(seed % 2**63).get_state()
+        self._kernel: Any = make(lambda sites: _Potential.apply(sites["w"], self._look))  # type: ignore[no-untyped-call]
+        self._site = {"w": torch.from_numpy(np.array(w, dtype=float))}
+        self._kernel.initial_params = self._site
+        self._warmup = warmup
+        self._acceptance = 0.0
+        self._count = 0
+        with self._own_random_numbers():
+            self._kernel.setup(warmup)
+
+    def advance(self) -> Draw:
+        """Make the next draw."""
+        kernel, density = self._kernel, self._density
+        before = self._site["w"].numpy()
+        at_start = float(kernel._potential_energy_last)
+        kept = self._seen.get(before.tobytes())
+        self._seen.clear()
+        if kept is not None:
+            self._seen[before.tobytes()] = kept
+        self._evaluations = 0
+        divergences = len(kernel._divergences)
+        step_size = kernel.step_size
+        with self._own_random_numbers():
+            self._site = kernel.sample(self._site)
+        w = self._site["w"].detach().numpy().copy()
+        point = self._seen.get(w.tobytes()) or density.at(w)
+        return Draw(
+            w,
+            point.x,
+            point.chi2,
+            {
+                "acceptance_rate": self._rate(),
+                "diverging": float(len(kernel._divergences) > divergences),
+                "energy": at_start + kernel.kinetic,
+                "lp": point.log_density,
+                "n_steps": float(self._evaluations),
+                "tree_depth": float(math.ceil(math.log2(self._evaluations + 1))),
+                "step_size": float(step_size),
+            },
+        )
+
+    def _look(self, w: np.ndarray) -> Point:
+        self._evaluations += 1
+        point = self._density.at(w)
+        self._seen[w.tobytes()] = point
+        return point
+
+    def _rate(self) -> float:
+        """The last draw's acceptance, from the kernel's running mean, which begins anew after warm-up."""
+        kernel = self._kernel
+        count = kernel._t - self._warmup if kernel._t > self._warmup else kernel._t
+        before = 0.0 if count == 1 and kernel._t > self._warmup > 0 else self._acceptance
+        mean = float(kernel._mean_accept_prob)
+        last = mean if count == 1 else before + (mean - before) * count
+        self._acceptance = mean
+        return min(max(last, 0.0), 1.0)
+
+    @contextmanager
+    def _own_random_numbers(self) -> Iterator[None]:
+        """Let Pyro draw from this chain's generator and leave torch's global one as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self._random)
+            yield
+            self._random = torch.get_rng_state()
+
+
+def nuts(**options: Any) -> Kernel:
+    """Return what makes a NUTS kernel with these options of Pyro's."""
+    kernel: Any = _Nuts
+    return lambda potential: kernel(potential_fn=potential, **options)
+
+
+def hmc(**options: Any) -> Kernel:
+    """Return what makes an HMC kernel with these options of Pyro's."""
+    kernel: Any = _Hmc
+    return lambda potential: kernel(potential_fn=potential, **options)

@@ -1,0 +1,160 @@
+"""From chains to an answer: means, covariance, and a verdict in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from engine.parameters import ParameterSpace
+from engine.problem import Problem
+from engine.results import Posterior, Status
+from engine.samplers.diagnostics import Diagnostics, bfmi, diagnose, words_of_bfmi
+from engine.samplers.modes import modes_in_words, relabelled
+
+RHAT_LIMIT = 1.01
+ESS_PER_CHAIN = 100
+ESS_LIMIT = 400
+# A posterior with more than this share of draws within a tenth of a sigma of a bound is cut off by it.
+_CUT = 0.015
+
+
+def posterior(
+    problem: Problem,
+    draws: np.ndarray,
+    stats: Mapping[str, np.ndarray],
+    *,
+    sigma: np.ndarray | None = None,
+    sort_labels: bool = False,
+    remark: str = "",
+) -> Posterior:
+    """Return what chains say.
+
+    Args:
+        problem: What was sampled.
+        draws: (chain, draw, parameter), physical units, angles not wrapped.
+        stats: The sampler's figures by name, each (chain, draw).
+        sigma: Uncertainties of the fit that the chains started from, to compare with.
+        sort_labels: Undo swaps of identical components.
+        remark: A sentence to begin the notes with.
+    """
+    space = problem.space
+    unwrapped = centered_angles(space, draws)
+    if sort_labels:
+        unwrapped = relabelled(problem, unwrapped)
+    figures = diagnose(unwrapped)
+    flat = unwrapped.reshape(-1, unwrapped.shape[-1])
+    mean = flat.mean(axis=0)
+    covariance = np.atleast_2d(np.cov(flat.T)) if len(flat) > 1 else np.full((len(mean), len(mean)), np.nan)
+    reasons = _reasons(problem, unwrapped, figures, stats)
+    status = Status.NOT_MIXED if reasons else Status.CONVERGED
+    return Posterior(
+        status=status,
+        message=" ".join(["Not converged:", *reasons]) if reasons else _agreement(figures),
+        mean=mean,
+        covariance=covariance,
+        draws=space.wrap(unwrapped),
+        rhat=figures.rhat,
+        ess_bulk=figures.ess_bulk,
+        ess_tail=figures.ess_tail,
+        mcse=figures.mcse,
+        sample_stats=dict(stats),
+        notes=(*([remark] if remark else []), *_notes(problem, unwrapped, stats, sigma)),
+    )
+
+
+def centered_angles(space: ParameterSpace, draws: np.ndarray) -> np.ndarray:
+    """Return draws, (..., parameter), with each angle within half a period of its circular mean."""
+    draws = draws.copy()
+    for i in np.flatnonzero(np.isfinite(space.period)):
+        turn = 2 * np.pi / space.period[i]
+        angle = turn * draws[..., i]
+        middle = math.atan2(float(np.sin(angle).mean()), float(np.cos(angle).mean())) / turn
+        half = space.period[i] / 2
+        draws[..., i] = middle + np.mod(draws[..., i] - middle + half, space.period[i]) - half
+    return draws
+
+
+def _reasons(
+    problem: Problem, draws: np.ndarray, figures: Diagnostics, stats: Mapping[str, np.ndarray]
+) -> list[str]:
+    """Why these draws are not to be believed, each with its remedy; nothing where they are."""
+    names, reasons = problem.names, []
+    needed = max(ESS_LIMIT, ESS_PER_CHAIN * draws.shape[0])
+    divergences = int(stats["diverging"].sum()) if "diverging" in stats else 0
+    modes = modes_in_words(problem, draws, figures.rhat, stats.get("chi2"))
+    if modes:
+        reasons.append(modes)
+    bad = np.flatnonzero(~(figures.rhat < RHAT_LIMIT))
+    if bad.size and not modes:
+        worst = bad[np.argmax(np.nan_to_num(figures.rhat[bad], nan=np.inf))]
+        others = f" and {bad.size - 1} more" if bad.size > 1 else ""
+        if math.isnan(figures.rhat[worst]):
+            reasons.append(
+                f"R-hat cannot be told for {names[worst]}{others}: too few draws, or none that differ."
+            )
+        else:
+            reasons.append(
+                f"R-hat is {figures.rhat[worst]:.3g} for {names[worst]}{others}, above {RHAT_LIMIT}: the chains "
+                "have not mixed. Draw more, or fix or link what the data do not constrain."
+            )
+    if divergences:
+        where = _where(problem, draws, stats["diverging"])
+        reasons.append(
+            f"{divergences} of {stats['diverging'].size} draws diverged{where}. Raise target_acceptance, or lower "
+            "step_size."
+        )
+    if not modes and (not bad.size or np.isfinite(figures.rhat[bad]).all()):
+        least = int(np.argmin(figures.ess_bulk))
+        if not figures.ess_bulk[least] > needed:
+            size = figures.ess_bulk[least]
+            times = math.ceil(10 * 1.2 * needed / size) / 10
+            reasons.append(
+                f"The effective sample size of {names[least]} is {size:.0f}, below {needed}. "
+                f"Draw about {times:g} times as many."
+            )
+    return reasons
+
+
+def _where(problem: Problem, draws: np.ndarray, diverging: np.ndarray) -> str:
+    """Where divergences gather: the parameter whose mean over them is farthest from the others', if far."""
+    flags = diverging.astype(bool)
+    if not 0 < flags.sum() < flags.size:
+        return ""
+    shift = draws[flags].mean(axis=0) - draws[~flags].mean(axis=0)
+    scaled = np.abs(shift) / np.maximum(draws.reshape(-1, draws.shape[-1]).std(axis=0), 1e-300)
+    worst = int(np.argmax(scaled))
+    if scaled[worst] < 1:
+        return ""
+    return f", mostly at {'large' if shift[worst] > 0 else 'small'} {problem.names[worst]}"
+
+
+def _agreement(figures: Diagnostics) -> str:
+    return (
+        f"Converged: the chains agree, with R-hat at most {np.max(figures.rhat):.4f} and effective sample sizes of "
+        f"at least {np.min(figures.ess_bulk):.0f} (bulk) and {np.min(figures.ess_tail):.0f} (tails)."
+    )
+
+
+def _notes(
+    problem: Problem, draws: np.ndarray, stats: Mapping[str, np.ndarray], sigma: np.ndarray | None
+) -> list[str]:
+    notes = []
+    if "energy" in stats and draws.shape[1] > 1:
+        notes.append(words_of_bfmi(bfmi(stats["energy"])))
+    flat = draws.reshape(-1, draws.shape[-1])
+    spread = flat.std(axis=0)
+    for name, column, width, low, high in zip(
+        problem.names, flat.T, spread, problem.space.lower, problem.space.upper, strict=True
+    ):
+        for side, bound in (("lower", low), ("upper", high)):
+            if width > 0 and np.isfinite(bound) and np.mean(np.abs(column - bound) < 0.1 * width) > _CUT:
+                notes.append(f"The posterior of {name} is cut off by its {side} bound {bound:g}.")
+    if sigma is not None and np.isfinite(sigma).any():
+        ratio = spread / sigma
+        ratio = ratio[np.isfinite(ratio)]
+        notes.append(
+            f"Standard deviations are {ratio.min():.2f} to {ratio.max():.2f} times the uncertainties of lm."
+        )
+    return [note for note in notes if note]
