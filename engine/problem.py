@@ -242,32 +242,65 @@ class Problem:
 
         Memory is O(tile x parameters of the components in reach + parameters**2).
         """
-        return self._sums(x, hessian=True)
-
-    def cost_gradient(self, x: np.ndarray) -> NormalEquations:
-        """Return the same without the Hessian, which is left zero: for methods that use slopes alone."""
-        return self._sums(x, hessian=False)
-
-    def _sums(self, x: np.ndarray, hessian: bool) -> NormalEquations:
         theta, slope = self.space.expand(x)
-        size, free = len(theta), len(x)
+        size = len(theta)
         if not self.space.allowed(theta):
-            return NormalEquations(math.inf, math.inf, np.zeros(free), np.zeros((free, free)))
+            return self._nowhere()
         gradient, curvature = np.zeros(size), np.zeros((size, size))
         cost = chi2 = 0.0
         for _, where, jacobian, terms, score, bend, residual_square in self._pixel_terms(theta):
             cost += float(terms.sum())
             chi2 += float(residual_square)
             gradient[where] += (jacobian @ score).cpu().numpy()
-            if hessian:
-                weighted = scratch("weighted", len(jacobian), score.numel(), self.device)
-                curvature[np.ix_(where, where)] += gram(torch.mul(jacobian, bend.sqrt(), out=weighted))
+            weighted = scratch("weighted", len(jacobian), score.numel(), self.device)
+            curvature[np.ix_(where, where)] += gram(torch.mul(jacobian, bend.sqrt(), out=weighted))
+        cost += self._add_priors(theta, gradient, curvature)
+        return NormalEquations(cost, chi2, slope.T @ gradient, slope.T @ curvature @ slope)
+
+    def cost_gradient(self, x: np.ndarray) -> NormalEquations:
+        """Return the same without the Hessian, which is left zero: for methods that use slopes alone.
+
+        By reverse-mode differentiation in closed form: one image a component, whatever its parameters.
+        """
+        theta, slope = self.space.expand(x)
+        if not self.space.allowed(theta):
+            return self._nowhere()
+        gradient = np.zeros(len(theta))
+        cost = chi2 = 0.0
+        with torch.no_grad():
+            for number, (tile, active) in enumerate(self._active(self._live, theta)):
+                model = self._background(number).view(tile.data.shape).clone()
+                pulls = []
+                for component in active:
+                    image, pull = self._painter.pullback(
+                        component, tile.grid, theta[component.columns].tolist()
+                    )
+                    model += image
+                    pulls.append(pull)
+                terms, score, _ = self._terms(tile.data, model, tile.weight, self._gain)
+                residual = (tile.data - model).flatten()
+                cost += float(terms.sum())
+                chi2 += float((tile.weight.flatten() * residual).dot(residual))
+                for component, pull in zip(active, pulls, strict=True):
+                    gradient[component.columns] += pull(score).cpu().numpy()
+        cost += self._add_priors(theta, gradient, None)
+        return NormalEquations(cost, chi2, slope.T @ gradient, np.zeros((len(x), len(x))))
+
+    def _nowhere(self) -> NormalEquations:
+        """What there is to say of a place where a linked parameter has left its bounds."""
+        free = len(self.space.free)
+        return NormalEquations(math.inf, math.inf, np.zeros(free), np.zeros((free, free)))
+
+    def _add_priors(self, theta: np.ndarray, gradient: np.ndarray, curvature: np.ndarray | None) -> float:
+        """Add the priors' slopes and curvatures; return their cost."""
+        cost = 0.0
         for i, prior in self._priors:
             log_density, prior_slope, prior_curvature = prior.log_density(float(theta[i]))
             cost -= 2 * log_density
             gradient[i] += prior_slope
-            curvature[i, i] += prior_curvature
-        return NormalEquations(cost, chi2, slope.T @ gradient, slope.T @ curvature @ slope)
+            if curvature is not None:
+                curvature[i, i] += prior_curvature
+        return cost
 
     def cost(self, x: np.ndarray) -> tuple[float, float]:
         """Return cost and chi2 without derivatives."""
@@ -298,9 +331,8 @@ class Problem:
         total = np.zeros((len(theta), len(theta)))
         for tile, where, jacobian, _, score, _, _ in self._pixel_terms(theta):
             scores = (jacobian * score).unflatten(1, (tile.grid.height, tile.grid.width))[None]
-            sums = torch.nn.functional.avg_pool2d(scores, block, ceil_mode=True, divisor_override=1)[
-                0
-            ].flatten(1)
+            pooled = torch.nn.functional.avg_pool2d(scores, block, ceil_mode=True, divisor_override=1)
+            sums = pooled[0].flatten(1)
             total[np.ix_(where, where)] += (sums @ sums.T).cpu().numpy()
         return np.asarray(slope.T @ total @ slope)
 

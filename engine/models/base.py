@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
 from engine.parameters.spec import Spec
 from engine.render.grid import Grid
 from engine.render.setting import Setting
+
+# From d cost / d brightness, (row, column), to d cost / d parameter, (parameter,).
+Pull = Callable[[Tensor], Tensor]
 
 
 class Model(ABC):
@@ -55,6 +59,18 @@ class Model(ABC):
 
         The brightness itself is the sum over :attr:`linear` of value times row.
         """
+
+    def pullback(self, grid: Grid, values: Sequence[float], setting: Setting) -> tuple[Tensor, Pull]:
+        """Return the brightness, (row, column), and the map from scores to slopes.
+
+        The map takes d cost / d brightness, (row, column), to d cost / d parameter, (parameter,): reverse-mode
+        differentiation, which costs one image whatever the number of parameters.
+        """
+        rows = self.gradient(grid, values, setting)
+        image = torch.zeros(rows.shape[1:], dtype=torch.float64, device=rows.device)
+        for index in self.linear:
+            image.add_(rows[index], alpha=float(values[index]))
+        return image, lambda score: rows.flatten(1) @ score.flatten()
 
     def flux(self, values: Sequence[float]) -> float:
         """Return the total flux over the plane; inf or nan where there is none."""

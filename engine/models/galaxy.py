@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from engine.geometry.base import Geometry
-from engine.models.base import Model
+from engine.models.base import Model, Pull
 from engine.parameters.spec import CENTER
 from engine.profiles.base import Profile
 from engine.render.grid import Grid
 from engine.render.integrate import plan_samples
+from engine.render.samples import Samples
 from engine.render.scratch import scratch
 from engine.render.setting import Setting
 
@@ -55,12 +56,8 @@ class Galaxy(Model):
 
     def gradient(self, grid: Grid, values: Sequence[float], setting: Setting) -> Tensor:
         """Return d brightness / d parameter, (parameter, row, column), by the chain rule."""
-        center, geometry, profile = self._split(values)
-        samples = plan_samples(grid, center, self.profile, profile, self.geometry, geometry, setting.accuracy)
-        radius, by_geometry = self.geometry.half_square_gradient(samples.dx, samples.dy, *geometry)
-        shape, by_radius, by_profile = self.profile.shape_gradient(radius, *profile)
+        samples, shape, slope, by_geometry, by_profile = self._columns(grid, values, setting)
         amplitude = values[-1]
-        slope = by_radius.mul_(amplitude).div_(radius)
         rows = scratch("rows", len(self.specs), samples.dx.numel(), grid.device)
         for index, column in enumerate(by_geometry):
             torch.mul(slope, column, out=rows[index])
@@ -68,6 +65,34 @@ class Galaxy(Model):
             torch.mul(column, amplitude, out=rows[index])
         rows[-1] = shape
         return samples.average(rows)
+
+    def pullback(self, grid: Grid, values: Sequence[float], setting: Setting) -> tuple[Tensor, Pull]:
+        """Return the brightness and its pullback, which spreads the scores over the samples first."""
+        samples, shape, slope, by_geometry, by_profile = self._columns(grid, values, setting)
+        amplitude = values[-1]
+
+        def pull(score: Tensor) -> Tensor:
+            at_samples = samples.spread(score)
+            by_slope = at_samples * slope
+            return torch.stack(
+                [
+                    *(by_slope.dot(column) for column in by_geometry),
+                    *(at_samples.dot(column) * amplitude for column in by_profile),
+                    at_samples.dot(shape),
+                ]
+            )
+
+        return samples.average(shape) * amplitude, pull
+
+    def _columns(
+        self, grid: Grid, values: Sequence[float], setting: Setting
+    ) -> tuple[Samples, Tensor, Tensor, list[Tensor], list[Tensor]]:
+        """At the samples: shape, amplitude x d shape / d radius / radius, and the columns that these multiply."""
+        center, geometry, profile = self._split(values)
+        samples = plan_samples(grid, center, self.profile, profile, self.geometry, geometry, setting.accuracy)
+        radius, by_geometry = self.geometry.half_square_gradient(samples.dx, samples.dy, *geometry)
+        shape, by_radius, by_profile = self.profile.shape_gradient(radius, *profile)
+        return samples, shape, by_radius.mul_(values[-1]).div_(radius), by_geometry, by_profile
 
     def flux(self, values: Sequence[float]) -> float:
         """Return the total flux over the plane."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.images import Image
-from engine.models.base import Model
+from engine.models.base import Model, Pull
 from engine.render import Accuracy, Convolver, Grid, PsfSpline, Setting
 
 
@@ -74,41 +74,47 @@ class Painter:
             self._convolvers[key] = Convolver(self._psf, grid.height, grid.width, self._device)
         return self._convolvers[key]
 
-    def _paint(
-        self, component: Component, grid: Grid, values: Sequence[float] | Tensor, gradient: bool
-    ) -> Tensor:
-        model = component.model
-        fine = grid.oversampled(self._oversampling)
-        blur = model.convolved and self._psf is not None
-        if blur:
-            convolver = self._convolver(fine)
-            canvas = fine.padded(convolver.pad_columns, convolver.pad_rows)
-        else:
-            canvas = grid if not self._needs_fine(model) else fine
-        if gradient:
-            image = model.gradient(canvas, values, self._setting)  # type: ignore[arg-type]  # floats here
-        else:
-            image = model.brightness(canvas, values, self._setting)  # type: ignore[arg-type]  # a tensor here
-        if blur:
-            image = convolver(image)
-        if canvas is not grid and self._oversampling > 1:
-            k = self._oversampling
-            image = image.unflatten(-1, (-1, k)).mean(-1).unflatten(-2, (-1, k)).mean(-2)
-        return image
+    def _stage(self, model: Model, grid: Grid) -> tuple[Grid, Convolver | None, int]:
+        """The grid to render a model on, what to convolve it with, and how many cells make a pixel on each side."""
+        factor = self._oversampling if model.centered else 1
+        fine = grid.oversampled(factor)
+        if not model.convolved or self._psf is None:
+            return fine, None, factor
+        convolver = self._convolver(fine)
+        return fine.padded(convolver.pad_columns, convolver.pad_rows), convolver, factor
 
-    def _needs_fine(self, model: Model) -> bool:
-        return self._oversampling > 1 and model.centered
+    @staticmethod
+    def _finish(image: Tensor, convolver: Convolver | None, factor: int) -> Tensor:
+        """Blur and bin (..., row, column)."""
+        if convolver is not None:
+            image = convolver(image)
+        if factor > 1:
+            image = image.unflatten(-1, (-1, factor)).mean(-1).unflatten(-2, (-1, factor)).mean(-2)
+        return image
 
     def brightness(self, component: Component, grid: Grid, values: Tensor) -> Tensor:
         """Return the component's image, (row, column); differentiable in ``values`` (parameter,)."""
-        return self._paint(component, grid, values, gradient=False)
+        canvas, convolver, factor = self._stage(component.model, grid)
+        return self._finish(component.model.brightness(canvas, values, self._setting), convolver, factor)
 
     def gradient(self, component: Component, grid: Grid, values: Sequence[float]) -> Tensor:
         """Return d image / d parameter, (parameter, row, column)."""
-        return self._paint(component, grid, values, gradient=True)
+        canvas, convolver, factor = self._stage(component.model, grid)
+        return self._finish(component.model.gradient(canvas, values, self._setting), convolver, factor)
+
+    def pullback(self, component: Component, grid: Grid, values: Sequence[float]) -> tuple[Tensor, Pull]:
+        """Return the component's image and its pullback; see :meth:`Model.pullback`."""
+        canvas, convolver, factor = self._stage(component.model, grid)
+        image, pull = component.model.pullback(canvas, values, self._setting)
+
+        def pull_through(score: Tensor) -> Tensor:
+            if factor > 1:
+                score = score.repeat_interleave(factor, 0).repeat_interleave(factor, 1) / factor**2
+            return pull(score if convolver is None else convolver.adjoint(score))
+
+        return self._finish(image, convolver, factor), pull_through
 
     def image(self, component: Component, grid: Grid, values: Sequence[float]) -> Tensor:
         """Return the component's image, (row, column), without derivatives."""
         with torch.no_grad():
-            tensor = torch.tensor(list(values), dtype=torch.float64, device=self._device)
-            return self._paint(component, grid, tensor, gradient=False)
+            return self.pullback(component, grid, values)[0]

@@ -66,3 +66,27 @@ class Samples:
             means.index_copy_(-1, cells, block @ weights if weights.ndim == 1 else (block * weights).sum(-1))
         image: Tensor = means.unflatten(-1, (height, width))
         return image
+
+    def spread(self, scores: Tensor) -> Tensor:
+        """Return the adjoint of :meth:`average`: scores of cells, (row, column), as scores of samples, (sample,)."""
+        height, width = self.grid.height, self.grid.width
+        spread = torch.zeros(self.dx.numel(), dtype=torch.float64, device=scores.device)
+        own = scores.flatten().clone()
+        at = (height + 2) * (width + 2)
+        base = spread[:at].view(height + 2, width + 2)
+        for cells, weights in self.groups:
+            points = spread[at : at + cells.numel() * weights.shape[-1]].view(cells.numel(), -1)
+            torch.mul(own[cells, None], weights, out=points)
+            at += points.numel()
+        for cells, _ in self.groups:
+            own[cells] = 0.0
+        own = own.view(height, width)
+        base[1:-1, 1:-1] = own
+        if self.laplacian is not None:
+            left, right, bottom, top = self.smooth
+            share = own[bottom:top, left:right] * self.laplacian
+            part = base[bottom : top + 2, left : right + 2]
+            part[1:-1, 1:-1].sub_(share, alpha=4)
+            for neighbor in (part[1:-1, :-2], part[1:-1, 2:], part[:-2, 1:-1], part[2:, 1:-1]):
+                neighbor.add_(share)
+        return spread
