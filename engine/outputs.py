@@ -1,4 +1,4 @@
-"""What a fit leaves on disk: `result.json`, `images.fits`, `parameters.ecsv` and `fit.yaml`.
+"""What a fit leaves on disk: `result.json`, `images.fits`, `parameters.ecsv`, `fit.yaml`, of samplers `draws.nc`.
 
 The files of a run folder and their contents:
 
@@ -10,6 +10,7 @@ The files of a run folder and their contents:
 - `parameters.ecsv`: one row per parameter, an astropy table.
 - `fit.yaml`: a description whose start values are the fitted ones, to be fitted again. Where the inputs were
   arrays and not files, they are kept in `inputs.fits` beside it.
+- `draws.nc`: of samplers, the draws in netCDF, for ArviZ.
 
 Each file is written under another name and renamed, so a reader never sees half of one.
 """
@@ -22,6 +23,7 @@ import os
 import platform
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from enum import Enum
 from importlib import metadata
 from io import StringIO
@@ -34,6 +36,7 @@ from astropy.io import fits
 from astropy.table import Table
 from numpy.typing import NDArray
 
+from engine.derived import derived
 from engine.images import Image
 from engine.problem import Problem
 from engine.results import FitResult
@@ -67,6 +70,8 @@ def write_run(
     _replace(folder / "images.fits", lambda stream: image_list(problem, result).writeto(stream))
     _replace(folder / "parameters.ecsv", lambda stream: stream.write(_ecsv(parameter_table(problem, result))))
     _replace(folder / "fit.yaml", lambda stream: stream.write(_yaml(description)))
+    if result.draws is not None:
+        _write_draws(folder / "draws.nc", problem, result)
     record = {**result_record(problem, result), "description": description}
     _replace(folder / "result.json", lambda stream: stream.write(to_json(record).encode()))
     return folder
@@ -97,6 +102,11 @@ def result_record(problem: Problem, result: FitResult) -> dict[str, Any]:
             "seed": result.seed,
             "history": result.history,
             "notes": result.notes,
+            "derived": [asdict(quantity) for quantity in derived(problem, result)],
+            "rhat": result.rhat,
+            "ess_bulk": result.ess_bulk,
+            "ess_tail": result.ess_tail,
+            "mcse": result.mcse,
             "notices": problem.notices,
             "versions": versions(),
             "hashes": problem.image.hashes,
@@ -263,6 +273,17 @@ def _yaml(description: Any) -> bytes:
         description, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110
     )
     return str(text).encode()
+
+
+def _write_draws(path: Path, problem: Problem, result: FitResult) -> None:
+    from engine.samplers.netcdf import write_draws
+
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        write_draws(temporary, problem, result)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:

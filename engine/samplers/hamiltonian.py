@@ -73,7 +73,7 @@ class Hmc(ChainSampler):
     )
     leapfrog_steps = param.Integer(
         5,
-        bounds=(1, None),
+        bounds=(2, None),
         doc="Steps in a trajectory. Where the step is adapted, its length, step_size x leapfrog_steps, is what stays.",
     )
     adapt_step_size = param.Boolean(True, doc="Adapt the step during warm-up to reach target_acceptance.")
@@ -93,10 +93,9 @@ class Hmc(ChainSampler):
         """Return a chain that starts at ``w``."""
         from engine.samplers.kernels import PyroChain, hmc
 
-        # A hair longer, since Pyro rounds the quotient of length and step down.
         make = hmc(
             step_size=float(self.step_size),
-            trajectory_length=float(self.step_size) * (self.leapfrog_steps + 1e-6),
+            trajectory_length=float(self.step_size) * self.leapfrog_steps,
             adapt_step_size=self.adapt_step_size,
             adapt_mass_matrix=self.adapt_mass_matrix != "off",
             full_mass=self.adapt_mass_matrix == "dense",

@@ -49,7 +49,10 @@ class _Nuts(_Momentum, NUTS):
 
 
 class _Hmc(_Momentum, HMC):
-    pass
+    @property
+    def num_steps(self) -> int:
+        """Steps in a trajectory, to the nearest; Pyro rounds down, to a single one for long steps."""
+        return max(2, round(self.trajectory_length / self.step_size))
 
 
 class PyroChain:
