@@ -191,7 +191,7 @@ def _run(
 ) -> engine.FitResult:
     total = chosen.get("max_steps")
     if total is None:
-        total = engine.fitters.registry()[name].configured(chosen).options().get("max_steps")
+        total = engine.fitters.configured(name, chosen).options().get("max_steps")
     with _stop_on_interrupt() as asked, talk.Progress(name, total, quiet) as progress:
         return engine.fit(
             problem, name, on_step=progress, should_stop=lambda: bool(asked), seed=seed, **chosen

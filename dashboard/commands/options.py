@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
+
+import yaml
 
 import engine
 
 
 def parsed(words: Sequence[str]) -> dict[str, Any]:
-    """Options from `name=value` words; OptionError for a word without an equals sign."""
+    """Options from `name=value` words; OptionError for a word without an equals sign.
+
+    `gradient.max_steps=50` is an option of the member gradient of a chain such as gradient+lm.
+    """
     options: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or not name.strip():
             raise engine.OptionError(f"-o {word} is not name=value; write for example -o max_steps=50.")
-        options[name.strip().replace("-", "_")] = _value(text.strip())
+        member, dot, own = name.strip().rpartition(".")
+        target = options.setdefault(member, {}) if dot else options
+        target[own.replace("-", "_")] = _value(text.strip())
     return options
 
 
@@ -45,20 +51,25 @@ def all_chosen(problem: engine.Problem, fitters: str | None) -> list[tuple[str, 
 
 
 def known(name: str) -> None:
-    """Refuse a fitter that does not exist before anything is computed."""
-    fitters = engine.fitters.registry()
-    if name not in fitters:
-        raise engine.FitterError(f"There is no fitter '{name}'. {engine.errors.did_you_mean(name, fitters)}")
+    """Refuse a fitter, or a chain with a member, that does not exist before anything is computed."""
+    engine.fitters.configured(name, {})
 
 
 def _value(text: str) -> Any:
-    """A number, true/false/none, a JSON list, or the text itself."""
+    """A number, true/false/none, a list or mapping as in a fit description, or the text itself."""
     words = {"true": True, "yes": True, "false": False, "no": False, "none": None, "null": None}
     if text.lower() in words:
         return words[text.lower()]
-    for read in (int, float, json.loads):
+    for read in (int, float):
         try:
             return read(text)
         except ValueError:
             continue
+    if text.startswith(("[", "{")):
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise engine.OptionError(
+                f"{text[:60]} is neither a list [a, b] nor a mapping {{name: value}}."
+            ) from error
     return text

@@ -13,6 +13,7 @@ from astropy.io import fits
 from astropy.table import Table
 from typer.testing import CliRunner, Result
 
+import engine
 from dashboard.cli import app
 from dashboard.settings import declared
 from tests.dashboard.fits import components, fits_bytes, galaxy
@@ -276,3 +277,19 @@ def test_outputs_agree_with_each_other(tmp_path):
         pull = hdus["PULL"].data
         assert np.sum(pull**2) == pytest.approx(record["chi2"])
         assert hdus[0].header["STATUS"] == "converged"
+
+
+def test_a_chain_takes_its_options_by_member():
+    from dashboard.commands import options
+
+    words = ["gradient.max_steps=50", "gradient.optimizer_options={amsgrad: true}", "lm.damping=1"]
+    parsed = options.parsed(words)
+    assert parsed == {
+        "gradient": {"max_steps": 50, "optimizer_options": {"amsgrad": True}},
+        "lm": {"damping": 1},
+    }
+    options.known("gradient+lm")
+    with pytest.raises(engine.FitterError, match="There is no fitter 'ml'"):
+        options.known("gradient+ml")
+    with pytest.raises(engine.OptionError, match="neither a list"):
+        options.parsed(["groups=[a"])
