@@ -14,6 +14,7 @@ from engine.fitters.multistart import Multistart
 from engine.fitters.run import fit, steps
 from engine.fitters.scipy_methods import DifferentialEvolution, ScipyMinimize
 from engine.samplers.hamiltonian import Hmc, Nuts
+from engine.samplers.laplace import Laplace
 from engine.samplers.metropolis import Metropolis
 
 __all__ = ["Fitter", "configured", "fit", "registry", "steps"]
@@ -29,6 +30,7 @@ _FITTERS: tuple[type[Fitter], ...] = (
     Nuts,
     Hmc,
     Metropolis,
+    Laplace,
 )
 
 

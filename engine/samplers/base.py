@@ -189,7 +189,7 @@ class ChainSampler(Fitter):
         ends: list[tuple[float, np.ndarray, NormalEquations, Outcome]] = []
         for number in range(count):
             first = work.start if number == 0 else scattered(work.space, work.start, work.rng)
-            outcome = yield from _by_lm(work.at(first))
+            outcome = yield from by_lm(work.at(first))
             normal = outcome.normal or work.normal_equations(outcome.x)
             if normal.finite:
                 ends.append((normal.cost, outcome.x, normal, outcome))
@@ -245,7 +245,8 @@ class ChainSampler(Fitter):
         return center if math.isfinite(density.at(center).log_density) else None
 
 
-def _by_lm(work: Work) -> Moves:
+def by_lm(work: Work) -> Moves:
+    """Run lm to its end, telling that it is only the beginning."""
     inner = LevenbergMarquardt().moves(work)
     while True:
         try:

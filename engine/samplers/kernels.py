@@ -52,7 +52,7 @@ class _Hmc(_Momentum, HMC):
     @property
     def num_steps(self) -> int:
         """Steps in a trajectory, to the nearest; Pyro rounds down, to a single one for long steps."""
-        return max(2, round(self.trajectory_length / self.step_size))
+        return max(2, round(float(self.trajectory_length) / float(self.step_size)))
 
 
 class PyroChain:

@@ -28,6 +28,7 @@ def posterior(
     sigma: np.ndarray | None = None,
     sort_labels: bool = False,
     remark: str = "",
+    verdict: bool = True,
 ) -> Posterior:
     """Return what chains say.
 
@@ -38,6 +39,7 @@ def posterior(
         sigma: Uncertainties of the fit that the chains started from, to compare with.
         sort_labels: Undo swaps of identical components.
         remark: A sentence to begin the notes with.
+        verdict: Whether to judge the chains; False for independent draws.
     """
     space = problem.space
     unwrapped = centered_angles(space, draws)
@@ -47,7 +49,7 @@ def posterior(
     flat = unwrapped.reshape(-1, unwrapped.shape[-1])
     mean = flat.mean(axis=0)
     covariance = np.atleast_2d(np.cov(flat.T)) if len(flat) > 1 else np.full((len(mean), len(mean)), np.nan)
-    reasons = _reasons(problem, unwrapped, figures, stats)
+    reasons = _reasons(problem, unwrapped, figures, stats) if verdict else []
     status = Status.NOT_MIXED if reasons else Status.CONVERGED
     return Posterior(
         status=status,
@@ -96,7 +98,7 @@ def _reasons(
             )
         else:
             reasons.append(
-                f"R-hat is {figures.rhat[worst]:.3g} for {names[worst]}{others}, above {RHAT_LIMIT}: the chains "
+                f"R-hat is {figures.rhat[worst]:.4g} for {names[worst]}{others}, above {RHAT_LIMIT}: the chains "
                 "have not mixed. Draw more, or fix or link what the data do not constrain."
             )
     if divergences:
