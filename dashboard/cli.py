@@ -65,6 +65,15 @@ def fit(
         typer.Option("-o", metavar="NAME=VALUE", help="An option of the fitter; repeatable."),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the fitter's random numbers.")] = None,
+    bootstrap: Annotated[
+        int,
+        typer.Option(
+            "--bootstrap", metavar="N", min=0, help="Fit again to N resampled images; writes bootstrap.json."
+        ),
+    ] = 0,
+    bootstrap_kind: Annotated[
+        str, typer.Option("--bootstrap-kind", help="Resample residuals in `blocks`, or `parametric` noise.")
+    ] = "blocks",
     threads: Threads = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -78,10 +87,11 @@ def fit(
         from engine.outputs import result_record, to_json
 
         problem, result = command.fit(description, out, fitter, option or [], seed, quiet, threads)
+        again = command.bootstrap(out, problem, result, bootstrap, bootstrap_kind, seed, quiet)
         if as_json:
             print(to_json({**result_record(problem, result), "folder": str(out)}), end="")
         else:
-            print(f"{command.summary(problem, result)}\n\nWritten to {out}")
+            print(f"{command.summary(problem, result)}\n{again}\nWritten to {out}")
     raise typer.Exit(talk.CONVERGED if result.converged else talk.NOT_CONVERGED)
 
 

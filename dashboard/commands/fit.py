@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 import typer
 
@@ -37,6 +38,45 @@ def fit(
     return problem, result
 
 
+def bootstrap(
+    out: Path,
+    problem: engine.Problem,
+    result: engine.FitResult,
+    draws: int,
+    kind: str,
+    seed: int | None,
+    quiet: bool,
+) -> str:
+    """Fit again to resampled images, write bootstrap.json, and say how the scatter compares; '' for no draws."""
+    if draws == 0:
+        return ""
+    with talk.Progress("bootstrap", draws, quiet) as progress:
+        again = engine.bootstrap(problem, result, draws=draws, kind=kind, seed=seed, on_draw=progress.count)
+    record = {
+        "kind": kind,
+        "draws": draws,
+        "failed": again.failed,
+        "names": again.names,
+        "values": again.values,
+        "uncertainties": again.uncertainties,
+        "covariance": again.covariance,
+    }
+    _write(out / "bootstrap.json", to_json(plain(record)))
+    ratio = again.uncertainties / result.uncertainties
+    worst = again.names[int(np.nanargmax(ratio))]
+    return (
+        f"\nBootstrap of {draws} {kind}: uncertainties are {np.nanmin(ratio):.2f} to {np.nanmax(ratio):.2f} times "
+        f"those above, most for {worst}.\n"
+    )
+
+
+def _write(target: Path, text: str) -> None:
+    """Write a file under another name and rename it, so that nobody reads half of it."""
+    temporary = target.with_name(f".{target.name}.new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(target)
+
+
 def compare(path: Path, out: Path, fitters: str | None, quiet: bool, threads: int) -> list[dict[str, Any]]:
     """Run several fitters from the same start, one folder each; returns and writes the table."""
     problem = engine.load(path)
@@ -60,12 +100,7 @@ def compare(path: Path, out: Path, fitters: str | None, quiet: bool, threads: in
         if result.status is engine.Status.CANCELLED:
             break
     out.mkdir(parents=True, exist_ok=True)
-    target = out / "compare.json"
-    temporary = target.with_name(".compare.json.new")
-    temporary.write_text(
-        to_json({"description": plain(problem.describe()), "fitters": rows}), encoding="utf-8"
-    )
-    temporary.replace(target)
+    _write(out / "compare.json", to_json({"description": plain(problem.describe()), "fitters": rows}))
     return rows
 
 

@@ -113,18 +113,29 @@ class Progress:
 
     def __call__(self, step: Step) -> None:
         """Show a step."""
-        if self._quiet:
-            return
-        figures = f"chi2/dof {step.chi2_dof:.6g}  {step.seconds:.1f} s"
-        if self._bar is not None:
-            drawn = time.monotonic() - self._said >= _BAR_SECONDS
-            self._bar.update(self._task, completed=step.number, figures=figures, refresh=drawn)
-            if drawn:
-                self._said = time.monotonic()
+        if self._quiet or self._draw(step.number, f"chi2/dof {step.chi2_dof:.6g}  {step.seconds:.1f} s"):
             return
         self._last = step
         if time.monotonic() - self._said >= _PLAIN_SECONDS:
             self._say(step)
+
+    def count(self, number: int) -> None:
+        """Show that ``number`` things are done."""
+        if self._quiet or self._draw(number, ""):
+            return
+        if time.monotonic() - self._said >= _PLAIN_SECONDS:
+            self._said = time.monotonic()
+            typer.echo(f"{self._title}: {number}", err=True)
+
+    def _draw(self, number: int, figures: str) -> bool:
+        """Move the bar, now and then; False where there is none."""
+        if self._bar is None:
+            return False
+        drawn = time.monotonic() - self._said >= _BAR_SECONDS
+        self._bar.update(self._task, completed=number, figures=figures, refresh=drawn)
+        if drawn:
+            self._said = time.monotonic()
+        return True
 
     def _say(self, step: Step) -> None:
         self._said = time.monotonic()

@@ -293,3 +293,26 @@ def test_a_chain_takes_its_options_by_member():
         options.known("gradient+ml")
     with pytest.raises(engine.OptionError, match="neither a list"):
         options.parsed(["groups=[a"])
+
+
+def test_a_bootstrap_follows_a_fit(tmp_path):
+    path = engine.write_example("disk", tmp_path / "disk")
+    command = [
+        "fit",
+        str(path),
+        "--out",
+        str(tmp_path / "run"),
+        "--bootstrap",
+        "3",
+        "--bootstrap-kind",
+        "parametric",
+    ]
+    result = CliRunner().invoke(app, [*command, "--seed", "1"])
+    assert result.exit_code == 0, result.output
+    assert "Bootstrap of 3 parametric" in result.output
+    record = json.loads((tmp_path / "run" / "bootstrap.json").read_text())
+    assert record["failed"] == 0
+    assert np.shape(record["values"]) == (3, len(record["names"]))
+    refused = CliRunner().invoke(app, [*command[:-1], "jackknife"])
+    assert refused.exit_code == 2
+    assert "blocks, parametric" in refused.output
