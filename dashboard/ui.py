@@ -157,21 +157,6 @@ def html(text: str, **options: Any) -> pn.pane.HTML:
     return pn.pane.HTML(text, stylesheets=[stylesheet()], **options)
 
 
-def button(
-    label: str, on_click: Callable[[], Any] | None = None, *, kind: str = "plain", **options: Any
-) -> Any:
-    """A button: ``kind`` is "main" (one a page), "plain" or "quiet"."""
-    look = {
-        "main": {"variant": "contained", "color": "primary"},
-        "plain": {"variant": "outlined", "color": "default"},
-        "quiet": {"variant": "text", "color": "default"},
-    }[kind]
-    widget = pmui.Button(label=label, **{**look, "margin": 0, **options})
-    if on_click is not None:
-        widget.on_click(_event_dropped(on_click))
-    return widget
-
-
 def icon_button(label: str, icon: str, on_click: Callable[[], Any] | None = None, **options: Any) -> Any:
     """A small button with an icon of the Material set; ``label`` is its accessible name and tooltip."""
     widget = pmui.IconButton(
@@ -191,16 +176,6 @@ def _event_dropped(on_click: Callable[[], Any]) -> Callable[[Any], Any]:
 
         return act
     return lambda _: on_click()
-
-
-def select(label: str, options: dict[str, Any] | list[Any], value: Any, **more: Any) -> Any:
-    """A drop-down list."""
-    return pmui.Select(label=label, options=options, value=value, **{"size": "small", "margin": 0, **more})
-
-
-def text_input(label: str, value: str = "", **more: Any) -> Any:
-    """A one-line text field."""
-    return pmui.TextInput(label=label, value=value, **{"size": "small", "margin": 0, **more})
 
 
 def dialog(title: str, *content: Any, **more: Any) -> Any:

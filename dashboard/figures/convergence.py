@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bokeh.models import BasicTicker, ColumnDataSource, HoverTool, LogTicker, Range1d
+from bokeh.models import BasicTicker, ColumnDataSource, FixedTicker, HoverTool, Range1d
 from bokeh.plotting import figure
 
 COLUMNS = ("step", "chi2_dof", "seconds")
@@ -26,9 +26,10 @@ class ConvergenceCurve:
         """Empty the curve."""
         self.source.data = {name: [] for name in COLUMNS}
 
-    def show(self, columns: dict[str, list[float]]) -> None:
-        """Show these steps in place of all others."""
-        self.source.data = columns
+    def show(self, columns: dict[str, list[float | None]]) -> None:
+        """Show these steps in place of all others; rows without a number are left out."""
+        rows = [row for row in zip(*(columns[name] for name in COLUMNS), strict=True) if None not in row]
+        self.source.data = {name: [row[place] for row in rows] for place, name in enumerate(COLUMNS)}
         self._frame()
 
     def add(self, columns: dict[str, list[float]]) -> None:
@@ -51,6 +52,22 @@ class ConvergenceCurve:
             start=min(steps) - margin, end=max(max(steps), min(steps) + LEAST_STEPS) + margin
         )
         self.figure.y_range.update(start=10 ** (low - room), end=10 ** (high + room))
+        self.figure.yaxis.ticker = FixedTicker(ticks=log_ticks(10 ** (low - room), 10 ** (high + room)))
+
+
+def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Round numbers between two positive ones: as many as fit on a small logarithmic axis."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks: list[float] = []
+    for mantissas in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        found = [m * 10.0**d for d in decades for m in mantissas if low <= m * 10.0**d <= high]
+        if len(found) > most:
+            break
+        ticks = found
+    if not ticks:  # many decades
+        found = [10.0**d for d in decades if low <= 10.0**d <= high]
+        ticks = found[:: -(-len(found) // most)]
+    return ticks
 
 
 def convergence_curve(color: str) -> ConvergenceCurve:
@@ -78,6 +95,5 @@ def convergence_curve(color: str) -> ConvergenceCurve:
     )
     plot.axis.major_label_text_font_size = "11px"
     plot.xaxis.ticker = BasicTicker(desired_num_ticks=5, num_minor_ticks=0, mantissas=[1, 2, 5])
-    plot.yaxis.ticker = LogTicker(desired_num_ticks=4, num_minor_ticks=0)
     plot.xgrid.visible = False
     return ConvergenceCurve(plot, source)

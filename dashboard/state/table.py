@@ -124,7 +124,7 @@ def on_the_sky(problem: engine.Problem) -> dict[str, str]:
             text = " ".join(words[:2] if parameter.name == "center.x" else words[2:4])
         elif parameter.name == "position_angle":
             angle = angle_east_of_north(image, parameter.value, x, y)
-            text = "" if angle is None else f"{angle:.2f}° East of North"
+            text = "" if angle is None else f"{angle:.2f}° E of N"
         elif parameter.unit == "pixel" and side:
             text = f"{parameter.value * side:.4g}″"
         elif image.zero_point is not None and parameter.value > 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import panel as pn
@@ -33,12 +32,9 @@ class FitPanel(pn.viewable.Viewer):
     ) -> None:
         super().__init__()
         self.form = form
-        self.fitter = ui.select("Fitter", form.titles(), form.fitter, **{**WIDE, "margin": (6, 0, 0, 0)})
-        self.fitter.link(form, value="fitter")
-        self.summary = ui.html(_summary(form), **WIDE)
-        self.option_form = OptionForm(self._option_changed, **WIDE)
-        self.options = pn.Column(self.option_form, **WIDE, visible=False)
-        self.more = ui.button("Options", self._toggle_options, kind="quiet", size="small", icon="tune")
+        self.options = OptionForm(
+            self._on_options, fitters=[[key, title] for title, key in form.titles().items()], **WIDE
+        )
         self.controls = FitControls(
             lambda message: on_fit() if message["type"] == "fit" else on_cancel(), **WIDE
         )
@@ -53,13 +49,9 @@ class FitPanel(pn.viewable.Viewer):
         self.files = ui.html("", **WIDE)
         self.live = ui.live_region()
         self.runs = RunList(on_run, **WIDE)
-        form.param.watch(self._fitter_changed, ["fitter", "changed"])
-        self._fill_options()
+        form.param.watch(lambda *_: self._show_form(), ["fitter", "changed"])
+        self._show_form()
         self._layout = pn.Column(
-            ui.html('<h2 class="section">Fit</h2>', **WIDE),
-            self.fitter,
-            self.summary,
-            self.more,
             self.options,
             self.controls,
             self.curve_box,
@@ -71,22 +63,21 @@ class FitPanel(pn.viewable.Viewer):
             styles={"gap": "10px"},
         )
 
-    def _toggle_options(self) -> None:
-        self.options.visible = not self.options.visible
-        self.more.label = "Hide options" if self.options.visible else "Options"
+    def _on_options(self, message: Message) -> None:
+        if message["type"] == "fitter":
+            self.form.use(str(message["fitter"]), self.form.changed.get(message["fitter"], {}))
+            return
+        if not self.form.set(str(message["name"]), message["value"]):
+            self._show_form()
+            self.options.param.trigger("rows")  # the refused field shows its old value again
 
-    def _fitter_changed(self, *_: Any) -> None:
-        self.fitter.value = self.form.fitter
-        self.summary.object = _summary(self.form)
-        self._fill_options()
-
-    def _option_changed(self, message: Message) -> None:
-        self.form.set(str(message["name"]), message["value"])
-        self._fill_options()
-        self.option_form.param.trigger("rows")  # a refused field shows its old value again
-
-    def _fill_options(self) -> None:
-        self.option_form.param.update(rows=self.form.rows(), error=self.form.error)
+    def _show_form(self) -> None:
+        self.options.param.update(
+            fitter=self.form.fitter,
+            summary=self.form.chosen.summary,
+            rows=self.form.rows(),
+            error=self.form.error,
+        )
 
     def show_verdict(self, html: str, run_id: str | None) -> None:
         """The outcome of the run on screen; empty texts when there is none."""
@@ -95,7 +86,3 @@ class FitPanel(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
-
-
-def _summary(form: FitForm) -> str:
-    return f'<p class="muted small">{escape(form.chosen.summary)}</p>'

@@ -169,12 +169,11 @@ def test_a_reload_keeps_the_fit_and_the_zoom_survives_one(page: Page) -> None:
 
 def test_a_running_fit_can_be_cancelled(page: Page) -> None:
     open_example(page, "seed")
-    page.get_by_role("combobox", name="Fitter").click()
-    page.get_by_role("option", name="Gradient descent").click()
-    page.get_by_role("button", name="Options").click()
+    page.get_by_role("combobox", name="Fitter").select_option("Gradient descent")
+    page.get_by_text("Options", exact=True).click()
     # A fit that would take hours: very many steps, and no reason to stop before.
     for name, value in (("max steps", "1000000"), ("patience", "1000000"), ("tolerance", "0")):
-        field = page.get_by_role("region", name="Options of the fitter").get_by_role("textbox", name=name)
+        field = page.get_by_role("group", name="Options of the fitter").get_by_role("textbox", name=name)
         field.fill(value)
         field.press("Tab")
         expect(field).to_have_value(value)

@@ -9,7 +9,7 @@ import pytest
 from bokeh.document import Document
 from PIL import Image as Picture
 
-from dashboard.figures.convergence import convergence_curve
+from dashboard.figures.convergence import convergence_curve, log_ticks
 from dashboard.figures.image import image_columns, image_panels
 from dashboard.figures.limits import display_limits, for_display, reduction
 from dashboard.figures.overlays import Marker, compass_columns, ellipse, marker_columns, sky_grid
@@ -166,5 +166,16 @@ def test_a_curve_of_one_point_has_an_axis_to_read() -> None:
     assert curve.figure.y_range.end / curve.figure.y_range.start > 2
     curve.add({"step": [1, 2], "chi2_dof": [float("nan"), 100.0], "seconds": [0.1, 0.2]})
     assert curve.figure.y_range.end > 100
+    curve.show({"step": [0, None, 2], "chi2_dof": [3.0, 2.0, None], "seconds": [0.0, 0.1, 0.2]})
+    assert list(curve.source.data["step"]) == [0], "rows without a number are left out"
     curve.clear()
     assert list(curve.source.data["step"]) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [(0.5, 2, [0.5, 0.7, 1, 1.5, 2]), (0.9, 300, [1, 10, 100]), (1e-3, 1e12, [1e-3, 10.0, 1e5, 1e9])],
+)
+def test_a_small_axis_has_few_round_ticks(low: float, high: float, ticks: list[float]) -> None:
+    assert log_ticks(low, high)[: len(ticks)] == pytest.approx(ticks)
+    assert len(log_ticks(low, high)) <= 6

@@ -207,6 +207,6 @@ def test_with_wcs_and_zero_point_the_table_speaks_of_the_sky() -> None:
     assert texts["disk.center.x"] == "RA 10:00:00.00"
     assert texts["disk.center.y"] == "Dec +02:00:00.0"
     assert texts["disk.radius_e"] == "0.8″"
-    assert texts["disk.position_angle"] == "30.00° East of North"
+    assert texts["disk.position_angle"] == "30.00° E of N"
     assert texts["disk.intensity_e"] == f"{25 - 2.5 + 5 * np.log10(0.2):.3f} mag/arcsec²"
     assert "disk.n" not in texts

@@ -49,7 +49,7 @@ export function render({model}) {
       if (typed === before.trim()) { restore(); return }
       model.send_msg({type: "edit", key: row.key, column, value: typed.replace("−", "-")})
     })
-    return el("td", {class: "right"}, field)
+    return el("td", {class: `right ${column}`}, field)
   }
 
   function line(row) {
