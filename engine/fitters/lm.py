@@ -12,7 +12,7 @@ from engine.results import Status
 # Beyond this damping a step is a millionth of the gradient step: nothing more to gain.
 _STUCK = 1e10
 # Where the integration over pixels is coarser than the data are good, chi2 is rough on the scale of the
-# tolerance. After this many refusals in a row, a hundred tolerances (a tenth of a sigma) are near enough.
+# tolerance. After this many steps in a row that gain nothing, a hundred tolerances (a tenth of a sigma) are near enough.
 _PATIENCE = 5
 _NEAR_ENOUGH = 100
 
@@ -43,7 +43,7 @@ class LevenbergMarquardt(Fitter):
         space = work.space
         x = np.clip(work.start, space.lower, space.upper)
         here = work.normal_equations(x)
-        refused = 0
+        idle = 0
         damping, growth = float(work.resumed.get("damping", self.damping)), 2.0
         yield Move(x, here.chi2, {"damping": damping, "accepted": True})
         if not here.finite:
@@ -51,7 +51,7 @@ class LevenbergMarquardt(Fitter):
         for _ in range(self.max_steps):
             remaining = expected_gain(x, here, space.lower, space.upper)
             limit = self.tolerance * max(1.0, here.chi2 / work.problem.dof)
-            if remaining <= limit or (refused >= _PATIENCE and remaining <= _NEAR_ENOUGH * limit):
+            if remaining <= limit or (idle >= _PATIENCE and remaining <= _NEAR_ENOUGH * limit):
                 return Outcome(Status.CONVERGED, x, normal=here)
             step = damped_step(here, held(x, here, space.lower, space.upper), damping)
             trial = np.clip(x + step, space.lower, space.upper)
@@ -60,12 +60,12 @@ class LevenbergMarquardt(Fitter):
             there = work.normal_equations(trial)
             gain = (here.cost - there.cost) / predicted if there.finite and predicted > 0 else -1.0
             accepted = gain > 1e-4
+            idle = 0 if accepted and here.cost - there.cost > 0.01 * limit else idle + 1
             if accepted:
                 x, here = trial, there
                 damping *= max(1 / 9, 1 - (2 * gain - 1) ** 3)
-                growth, refused = 2.0, 0
+                growth = 2.0
             else:
-                refused += 1
                 damping = max(damping, 1e-6) * growth
                 growth *= 2.0
             yield Move(x, here.chi2, {"damping": damping, "accepted": accepted})
