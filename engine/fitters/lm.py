@@ -12,7 +12,7 @@ from engine.results import Status
 # Beyond this damping a step is a millionth of the gradient step: nothing more to gain.
 _STUCK = 1e10
 # Where the integration over pixels is coarser than the data are good, chi2 is rough on the scale of the
-# tolerance. After this many steps in a row that gain nothing, a hundred tolerances (a tenth of a sigma) are near enough.
+# tolerance. After this many steps in a row that gain nothing, a hundred tolerances (a tenth of a sigma) will do.
 _PATIENCE = 5
 _NEAR_ENOUGH = 100
 
