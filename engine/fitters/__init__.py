@@ -13,6 +13,7 @@ from engine.fitters.lm import LevenbergMarquardt
 from engine.fitters.multistart import Multistart
 from engine.fitters.run import fit, steps
 from engine.fitters.scipy_methods import DifferentialEvolution, ScipyMinimize
+from engine.samplers.elliptical import Elliptical
 from engine.samplers.hamiltonian import Hmc, Nuts
 from engine.samplers.laplace import Laplace
 from engine.samplers.metropolis import Metropolis
@@ -30,6 +31,7 @@ _FITTERS: tuple[type[Fitter], ...] = (
     Nuts,
     Hmc,
     Metropolis,
+    Elliptical,
     Laplace,
 )
 
