@@ -317,7 +317,7 @@ class WorkbenchPage:
             figures = [
                 ("χ² / dof", f"{result['chi2_dof']:.4f}"),
                 ("seconds", f"{result['seconds']:.2f}"),
-                ("steps", str(max((result.get("history") or {}).get("step") or [0]))),
+                ("steps", _last_step(result)),
             ]
         warnings = [f"{key} is at its bound." for key in result.get("at_bounds", [])]
         kind = kind_of(state.run["status"], state.run["converged"])
@@ -427,6 +427,12 @@ class WorkbenchPage:
 
     def _show_help(self) -> None:
         self._later(lambda: setattr(self.help, "open", True))
+
+
+def _last_step(result: dict[str, Any]) -> str:
+    """Number of the last step, in words for the verdict; a fitter may write rows that are no steps."""
+    numbers = [step for step in (result.get("history") or {}).get("step") or [] if step is not None]
+    return f"{max(numbers, default=0):.0f}"
 
 
 def _same_pixels(one: engine.Image, other: engine.Image) -> bool:

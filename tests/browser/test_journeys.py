@@ -159,6 +159,7 @@ def test_a_reload_keeps_the_fit_and_the_zoom_survives_one(page: Page) -> None:
     zoomed = page.evaluate(RANGES)
     fit(page)
     assert page.evaluate(RANGES) == zoomed, "new images must not move the view"
+    expect(page.get_by_role("row", name="radius e").filter(has_text="±")).to_have_count(3)
     value = cell(page, "sersic 2 radius e").input_value()
     page.reload()
     wait_for_image(page, "residual")
@@ -179,10 +180,10 @@ def test_a_running_fit_can_be_cancelled(page: Page) -> None:
         expect(field).to_have_value(value)
     fit_button(page).click()
     expect(page.get_by_role("group", name="Run the fit")).to_contain_text("step")
-    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel", exact=True).click()
     expect(verdict(page)).to_contain_text("Stopped on request")
     expect(fit_button(page)).to_be_enabled()
-    assert chi2_dof(page) < 275, "the best values so far are kept"
+    assert chi2_dof(page) < 280, "the best values so far are kept"
 
 
 def test_components_are_renamed_deleted_and_added(page: Page) -> None:
