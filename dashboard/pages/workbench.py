@@ -16,7 +16,7 @@ from dashboard.services import Services
 from dashboard.state.files import file_rows, setting_rows
 from dashboard.state.fit_form import FitForm
 from dashboard.state.pictures import ImagePictures, ModelPictures, image_pictures, model_pictures
-from dashboard.state.runs import kind_of, run_rows
+from dashboard.state.runs import outcome, run_rows
 from dashboard.state.session import Session
 from dashboard.state.table import component_rows, markers, nearest, parameter_rows
 from dashboard.store import Project
@@ -312,19 +312,7 @@ class WorkbenchPage:
         result = state.result or {}
         if result:
             self._show_curve(result.get("history") or {})
-        figures = []
-        if result.get("chi2_dof") is not None:
-            figures = [
-                ("χ² / dof", f"{result['chi2_dof']:.4f}"),
-                ("seconds", f"{result['seconds']:.2f}"),
-                ("steps", _last_step(result)),
-            ]
-        warnings = [f"{key} is at its bound." for key in result.get("at_bounds", [])]
-        kind = kind_of(state.run["status"], state.run["converged"])
-        stale = bool(result) and not state.result_is_current
-        html = verdict.verdict(
-            kind=kind, message=state.run["message"], figures=figures, warnings=warnings, stale=stale
-        )
+        html = verdict.verdict(**outcome(state.run, result, state.result_is_current))
         fits.show_verdict(html, shown if result else None)
         ui.say(fits.live, state.run["message"])
 
@@ -427,12 +415,6 @@ class WorkbenchPage:
 
     def _show_help(self) -> None:
         self._later(lambda: setattr(self.help, "open", True))
-
-
-def _last_step(result: dict[str, Any]) -> str:
-    """Number of the last step, in words for the verdict; a fitter may write rows that are no steps."""
-    numbers = [step for step in (result.get("history") or {}).get("step") or [] if step is not None]
-    return f"{max(numbers, default=0):.0f}"
 
 
 def _same_pixels(one: engine.Image, other: engine.Image) -> bool:

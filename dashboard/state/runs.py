@@ -48,6 +48,29 @@ def run_rows(runs: Iterable[Run], shown: str | None, titles: Mapping[str, str]) 
     return rows
 
 
+def outcome(run: Mapping[str, Any], result: Mapping[str, Any], current: bool) -> dict[str, Any]:
+    """How an ended run went, for the verdict. ``result`` is its result.json, empty where it left none.
+
+    ``current`` tells whether the values on screen are still the ones it arrived at.
+    """
+    figures = []
+    if result.get("chi2_dof") is not None:
+        # A fitter may write rows into its history that are no steps.
+        steps = [step for step in (result.get("history") or {}).get("step") or [] if step is not None]
+        figures = [
+            ("χ² / dof", f"{result['chi2_dof']:.4f}"),
+            ("seconds", f"{result['seconds']:.2f}"),
+            ("steps", f"{max(steps, default=0):.0f}"),
+        ]
+    return {
+        "kind": kind_of(run["status"], run["converged"]),
+        "message": run["message"],
+        "figures": figures,
+        "warnings": [f"{key} is at its bound." for key in result.get("at_bounds") or []],
+        "stale": bool(result) and not current,
+    }
+
+
 def clock(moment: datetime) -> str:
     """Time of day here; the date too when it is not today's."""
     local = moment.astimezone()

@@ -1,0 +1,63 @@
+"""Runs in words: what a run's row and its verdict say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dashboard.state.runs import clock, kind_of, outcome, run_rows
+from dashboard.store import Project, RunStatus, Store
+
+RUN = {
+    "id": "x",
+    "status": "finished",
+    "message": "Converged.",
+    "converged": True,
+    "chi2_dof": 1.0,
+    "fitter": "lm",
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "converged", "kind"),
+    [
+        (RunStatus.FINISHED, True, "good"),
+        (RunStatus.FINISHED, False, "warn"),
+        (RunStatus.FAILED, None, "bad"),
+        (RunStatus.CANCELLED, False, "warn"),
+        (RunStatus.RUNNING, None, "info"),
+    ],
+)
+def test_each_end_has_its_icon(status: RunStatus, converged: bool | None, kind: str) -> None:
+    assert kind_of(status, converged) == kind
+
+
+def test_the_verdict_has_numbers_and_warnings() -> None:
+    result = {"chi2_dof": 1.01234, "seconds": 0.5, "history": {"step": [0, 1, None]}, "at_bounds": ["disk.n"]}
+    said = outcome(RUN, result, current=True)
+    assert said["figures"] == [("χ² / dof", "1.0123"), ("seconds", "0.50"), ("steps", "1")]
+    assert said["warnings"] == ["disk.n is at its bound."]
+    assert said["stale"] is False
+    assert outcome(RUN, result, current=False)["stale"] is True
+
+
+def test_a_run_without_result_has_its_message_only() -> None:
+    said = outcome({**RUN, "status": "failed", "message": "No memory."}, {}, current=False)
+    assert (said["kind"], said["message"], said["figures"], said["stale"]) == ("bad", "No memory.", [], False)
+
+
+def test_rows_are_newest_first_and_numbered(store: Store, project: Project) -> None:
+    runs = [store.create_run(project.id, {}, fitter, {}) for fitter in ("lm", "gradient")]
+    rows = run_rows(reversed(runs), runs[0].id, {"lm": "Levenberg-Marquardt"})
+    assert [row["number"] for row in rows] == [2, 1]
+    assert [row["title"] for row in rows] == ["gradient", "Levenberg-Marquardt"]
+    assert [row["shown"] for row in rows] == [False, True]
+    assert {row["word"] for row in rows} == {"waiting"}
+    assert not any(row["ended"] for row in rows)
+
+
+def test_today_needs_no_date() -> None:
+    now = datetime.now(UTC)
+    assert len(clock(now)) == 5
+    assert len(clock(now - timedelta(days=3))) > 5
