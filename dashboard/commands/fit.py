@@ -14,6 +14,7 @@ import torch
 import typer
 
 import engine
+from dashboard import words
 from dashboard.commands import options, talk
 from engine.outputs import plain, result_record, to_json, write_run
 
@@ -63,6 +64,8 @@ def bootstrap(
     }
     _write(out / "bootstrap.json", to_json(plain(record)))
     ratio = again.uncertainties / result.uncertainties
+    if not np.isfinite(ratio).any():
+        return f"\nBootstrap of {draws} {kind}: written to bootstrap.json; the fit has no uncertainties to compare.\n"
     worst = again.names[int(np.nanargmax(ratio))]
     return (
         f"\nBootstrap of {draws} {kind}: uncertainties are {np.nanmin(ratio):.2f} to {np.nanmax(ratio):.2f} times "
@@ -124,7 +127,7 @@ def summary(problem: engine.Problem, result: engine.FitResult) -> str:
     sigma = dict(zip(result.names, map(float, result.uncertainties), strict=True))
     rows = []
     for one in problem.parameters:
-        value, uncertainty = talk.measured(result.all_values[one.key], sigma.get(one.key))
+        value, uncertainty = words.measured(result.all_values[one.key], sigma.get(one.key))
         remark = "at its bound" if one.key in result.at_bounds else "fixed" if one.fixed else ""
         if one.link is not None:
             remark = f"= {one.link.text}"
@@ -224,9 +227,7 @@ def _edge(value: float | None, otherwise: str) -> str:
 def _run(
     problem: engine.Problem, name: str, chosen: dict[str, Any], seed: int | None, quiet: bool
 ) -> engine.FitResult:
-    total = chosen.get("max_steps")
-    if total is None:
-        total = engine.fitters.configured(name, chosen).options().get("max_steps")
+    total = engine.fitters.configured(name, chosen).options().get("max_steps")
     with _stop_on_interrupt() as asked, talk.Progress(name, total, quiet) as progress:
         return engine.fit(
             problem, name, on_step=progress, should_stop=lambda: bool(asked), seed=seed, **chosen

@@ -64,16 +64,6 @@ def number(value: float | None, digits: int = 6) -> str:
     return "" if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
 
 
-def measured(value: float, uncertainty: float | None) -> tuple[str, str]:
-    """A value to the digits its uncertainty leaves, and the uncertainty to two."""
-    if uncertainty is None or not math.isfinite(uncertainty) or uncertainty <= 0:
-        return f"{value:.6g}", ""
-    decimals = max(0, 1 - math.floor(math.log10(uncertainty)))
-    if decimals > 8:
-        return f"{value:.8g}", f"{uncertainty:.2g}"
-    return f"{value:.{decimals}f}", f"{uncertainty:.{decimals}f}"
-
-
 class Progress:
     """A bar on a terminal, a plain line a second elsewhere, nothing when quiet; always on standard error."""
 

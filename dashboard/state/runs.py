@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from dashboard.store import Run, RunStatus
+from dashboard.words import measured
 
 WAITING = {RunStatus.QUEUED: "waiting", RunStatus.RUNNING: "running"}
 
@@ -67,7 +68,21 @@ def outcome(run: Mapping[str, Any], result: Mapping[str, Any], current: bool) ->
         "message": run["message"],
         "figures": figures,
         "warnings": [f"{key} is at its bound." for key in result.get("at_bounds") or []],
+        "notes": list(result.get("notes") or []),
+        "derived": [_derived_row(quantity) for quantity in result.get("derived") or []],
         "stale": bool(result) and not current,
+    }
+
+
+def _derived_row(quantity: Mapping[str, Any]) -> dict[str, str]:
+    """A derived quantity as text: what it is of, its name, value, uncertainty and unit, and what it means."""
+    value, uncertainty = measured(quantity["value"], quantity.get("uncertainty"))
+    return {
+        "component": quantity["component"],
+        "name": quantity["name"].replace("_", " "),
+        "value": f"{value} ± {uncertainty}" if uncertainty else value,
+        "unit": quantity["unit"],
+        "help": quantity["help"],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 ICONS = {
@@ -34,7 +34,14 @@ def note(kind: str, text: str) -> str:
 
 
 def verdict(
-    *, kind: str, message: str, figures: Sequence[tuple[str, str]], warnings: Sequence[str], stale: bool
+    *,
+    kind: str,
+    message: str,
+    figures: Sequence[tuple[str, str]],
+    warnings: Sequence[str],
+    notes: Sequence[str],
+    derived: Sequence[Mapping[str, str]],
+    stale: bool,
 ) -> str:
     """HTML of the verdict. ``figures`` are (name, value) pairs; ``stale`` when values changed since the fit."""
     numbers = "".join(
@@ -43,8 +50,26 @@ def verdict(
     parts = [note(kind, message), f'<dl class="figures">{numbers}</dl>' if numbers else ""]
     if stale:
         parts.append(note("info", "The values were changed since this fit. Fit again to get uncertainties."))
-    parts += [note("warn", text) for text in warnings]
+    parts += [note("warn", text) for text in warnings] + [note("info", text) for text in notes]
+    parts.append(_derived(derived))
     return f'<div class="stack verdict">{"".join(parts)}</div>'
+
+
+def _derived(rows: Sequence[Mapping[str, str]]) -> str:
+    """A folded table of derived quantities, component by component."""
+    if not rows:
+        return ""
+    lines, component = [], None
+    for row in rows:
+        if row["component"] != component:
+            component = row["component"]
+            lines.append(f'<tr><th colspan="2" scope="rowgroup">{escape(component)}</th></tr>')
+        unit = f' <span class="muted">{escape(row["unit"])}</span>' if row["unit"] else ""
+        lines.append(
+            f'<tr title="{escape(row["help"])}"><td>{escape(row["name"])}</td>'
+            f'<td class="num">{escape(row["value"])}{unit}</td></tr>'
+        )
+    return f'<details><summary>Derived quantities</summary><table class="derived">{"".join(lines)}</table></details>'
 
 
 def downloads(run_id: str) -> str:

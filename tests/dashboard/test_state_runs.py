@@ -61,3 +61,30 @@ def test_today_needs_no_date() -> None:
     now = datetime.now(UTC)
     assert len(clock(now)) == 5
     assert len(clock(now - timedelta(days=3))) > 5
+
+
+def test_notes_and_derived_quantities_are_part_of_what_is_said():
+    derived = [
+        {
+            "component": "disk",
+            "name": "total_flux",
+            "value": 43149.7,
+            "uncertainty": 1239.3,
+            "unit": "flux",
+            "help": "Sum.",
+        },
+        {
+            "component": "disk",
+            "name": "flux_fraction",
+            "value": 0.5746,
+            "uncertainty": None,
+            "unit": "",
+            "help": "Share.",
+        },
+    ]
+    said = outcome(RUN, {"notes": ["Least constrained: n."], "derived": derived}, current=True)
+    assert said["notes"] == ["Least constrained: n."]
+    assert [(row["name"], row["value"]) for row in said["derived"]] == [
+        ("total flux", "43150 ± 1239"),
+        ("flux fraction", "0.5746"),
+    ]
