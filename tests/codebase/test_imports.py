@@ -17,7 +17,7 @@ BELOW: dict[str, tuple[str, ...]] = {
     "jobs": ("jobs", "store", "settings", "references"),
     "store": ("store", "settings"),
     "figures": ("figures",),
-    "state": ("state", "services", "store", "jobs", "settings", "figures"),
+    "state": ("state", "services", "store", "jobs", "settings", "figures", "words"),
     "views": ("views", "figures", "state", "services", "store", "jobs", "settings", "ui"),
 }
 """Which parts of the dashboard a part may import. Parts above views (pages, app, cli) may import anything."""
