@@ -47,3 +47,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     items = [] if folder is None else json.loads((folder / "torture" / "manifest.json").read_text())["items"]
     ids = [f"{number}-{item['file']}" for number, item in enumerate(items)]
     metafunc.parametrize("torture_item", items or [None], ids=ids or ["no shared data"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the browser's tests last: their event loop stays with the thread, and others start one of their own."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

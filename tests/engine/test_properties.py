@@ -37,7 +37,8 @@ def render(shape: tuple[int, int], parameters: dict, psf: np.ndarray | None = No
 def test_no_finite_parameters_give_anything_but_finite_pixels(shape, x, y):
     image = render((21, 25), {"center": [12 + x, 10 + y], **shape})
     assert np.isfinite(image).all()
-    assert (image >= 0).all()
+    # A pixel that is a difference of triangles may round to just below zero.
+    assert (image >= -1e-12 * image.max()).all()
 
 
 @QUICK
