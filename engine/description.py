@@ -79,6 +79,8 @@ def load(
         )
     starts, notices = fill_starts(image, components, _known_values(components, wishes))
     parameters = _parameters(components, wishes, starts, image)
+    if likelihood == "poisson":
+        notices += _counts_notices(image)
     seed = content.get("seed")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
         raise DescriptionError(f"seed is {seed!r}; it must be a whole number, 0 or more.")
@@ -93,7 +95,33 @@ def load(
         device=device,
     )
     problem.image_entry = entry
+    _check_links(problem)
     return problem
+
+
+def _check_links(problem: Problem) -> None:
+    """Raise :class:`ParameterError` where a linked parameter starts without a value or outside its bounds."""
+    theta, _ = problem.space.expand(problem.values)
+    for parameter, value in zip(problem.parameters, theta, strict=True):
+        if parameter.link is not None and not parameter.lower <= value <= parameter.upper:
+            raise ParameterError(
+                f"The link of {parameter.key}, '{parameter.link.text}', gives {value:.6g} at the start, but it must "
+                f"lie in [{parameter.lower:.6g}, {parameter.upper:.6g}]. Change the link or what it refers to."
+            )
+
+
+def _counts_notices(image: Image) -> list[str]:
+    """What makes an image doubtful as counts with Poisson noise."""
+    notices = []
+    if image.gain is None:
+        notices.append("The Poisson likelihood takes the data as counts, since no gain is given.")
+    negative = int((image.data[image.weight > 0] < 0).sum())
+    if negative:
+        notices.append(
+            f"The Poisson likelihood takes {negative} negative pixels as 0 counts. If a sky was subtracted, add it "
+            "again or use the gaussian likelihood."
+        )
+    return notices
 
 
 def describe(problem: Problem, x: np.ndarray) -> dict[str, Any]:
@@ -108,7 +136,7 @@ def describe(problem: Problem, x: np.ndarray) -> dict[str, Any]:
         components.append({"name": component.name, "model": component.model.key, "parameters": written})
     description: dict[str, Any] = {
         "residua": VERSION,
-        "images": [dict(problem.image_entry)],
+        "images": [dict(problem.image_entry) or _entry_of(problem)],
         "components": components,
         "likelihood": problem.likelihood,
     }
@@ -117,6 +145,28 @@ def describe(problem: Problem, x: np.ndarray) -> dict[str, Any]:
     if problem.seed is not None:
         description["seed"] = problem.seed
     return description
+
+
+def _entry_of(problem: Problem) -> dict[str, Any]:
+    """The entry of an image that came as an object, its arrays in it; sky coordinates are not kept."""
+    image = problem.image
+    x0, x1, y0, y1 = image.window or (0, image.shape[1], 0, image.shape[0])
+    entry: dict[str, Any] = {"name": image.name}
+    # Pixels count in the full image, of which nothing is known outside the window.
+    rim = ((y0, 0), (x0, 0))
+    entry["data"] = np.pad(image.data, rim)
+    if problem.likelihood == "poisson" and image.gain is not None:
+        # A gain and a weight are not taken together, and for counts it is the gain that matters.
+        entry |= {"gain": image.gain, "mask": np.pad(image.mask, rim, constant_values=True)}
+    else:
+        entry["weight"] = np.pad(image.weight, rim)
+    if image.psf is not None:
+        entry |= {"psf": np.array(image.psf), "psf_oversampling": image.psf_oversampling}
+    if image.zero_point is not None:
+        entry["zero_point"] = image.zero_point
+    if image.window is not None:
+        entry["window"] = [x0, x1, y0, y1]
+    return entry
 
 
 def _written(parameter: Parameter, value: float) -> Any:
@@ -257,7 +307,9 @@ def _wishes(name: str, kind: Model, given: Mapping[str, Any]) -> dict[str, dict[
     for key, entry in flat.items():
         wish = dict(entry) if isinstance(entry, Mapping) else {"value": entry}
         _check_keys(wish, _PARAMETER, f"parameter {name}.{key}")
-        if "link" in wish and len(wish) > 1:
+        if wish.get("link") is None:
+            wish.pop("link", None)
+        elif len(wish) > 1:
             raise DescriptionError(
                 f"{name}.{key} has a link, so it cannot have {', '.join(set(wish) - {'link'})} too."
             )
@@ -364,8 +416,16 @@ def _parameter(
     value = wish.get("value")
     if value is None:
         # A start from the data gives way to the bounds; a stated value outside them is an error.
+        if spec.period is not None and not lower <= start <= upper:
+            start = _turned(start, lower, upper, spec.period)
         value = min(max(start, lower), upper)
     return Parameter(component.name, spec, value, lower, upper, bool(wish.get("fixed")), link, prior)
+
+
+def _turned(angle: float, lower: float, upper: float, period: float) -> float:
+    """The same angle a few turns on, between the bounds or as near to them as it gets."""
+    middle = next((b for b in ((lower + upper) / 2, lower, upper) if math.isfinite(b)), angle)
+    return middle + (angle - middle + period / 2) % period - period / 2
 
 
 def _of_total(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.errors import FitterError, ImageError
+from engine.errors import FitterError, ImageError, ParameterError
 from engine.images import Image
 from engine.likelihoods import LIKELIHOODS
 from engine.linalg import gram
@@ -82,8 +82,6 @@ class Problem:
         seed: int | None = None,
         device: str = "cpu",
     ) -> None:
-        self.image = image
-        self.images = (image,)
         self.components = tuple(components)
         self.space = ParameterSpace(parameters)
         self.likelihood = likelihood
@@ -96,12 +94,7 @@ class Problem:
         self._terms = LIKELIHOODS[likelihood].terms
         self._gain = image.gain or 1.0
         self._painter = Painter.of(image, self.accuracy, device)
-        self._tiles = cut(image, device)
-        self.n_used = int((image.weight > 0).sum())
-        if self.n_used == 0:
-            raise ImageError(f"Image '{image.name}' has no usable pixel: all are masked or without weight.")
-        weight = image.weight[image.weight > 0]
-        self._noise = 1 / math.sqrt(float(np.median(weight)))
+        self._take(image)
         self._prepare()
 
     def restricted(self, keep: Sequence[int], x: np.ndarray) -> Problem:
@@ -124,15 +117,22 @@ class Problem:
     def with_pixels(self, *, data: np.ndarray | None = None, weight: np.ndarray | None = None) -> Problem:
         """Return the problem with other data or weights, each (row, column); the scene stays."""
         other = copy.copy(self)
-        weight = self.image.weight if weight is None else weight
-        other.image = replace(
-            self.image, data=self.image.data if data is None else data, weight=weight, mask=~(weight > 0)
-        )
-        other.images = (other.image,)
-        other.n_used = int((weight > 0).sum())
-        other._tiles = cut(other.image, self.device)
+        # Copies, because an image's arrays become read-only.
+        weight = np.array(self.image.weight if weight is None else weight, dtype=np.float64)
+        data = np.array(self.image.data if data is None else data, dtype=np.float64)
+        other._take(replace(self.image, data=data, weight=weight, mask=~(weight > 0)))
         other._prepare()
         return other
+
+    def _take(self, image: Image) -> None:
+        """Work on the pixels of this image."""
+        self.image = image
+        self.images = (image,)
+        self._tiles = cut(image, self.device)
+        self.n_used = int((image.weight > 0).sum())
+        if self.n_used == 0:
+            raise ImageError(f"Image '{image.name}' has no usable pixel: all are masked or without weight.")
+        self._noise = 1 / math.sqrt(float(np.median(image.weight[image.weight > 0])))
 
     def _prepare(self) -> None:
         """Sort out which components can change; the others become a background, rendered on first use."""
@@ -140,9 +140,7 @@ class Problem:
         self._live = [c for c in self.components if self._moving[c.columns].any()]
         self._still = [c for c in self.components if not self._moving[c.columns].any()]
         self._backgrounds: list[Tensor] | None = None
-        self._priors = [
-            (i, p.prior) for i, p in enumerate(self.parameters) if p.prior is not None and not p.fixed
-        ]
+        self._priors = [(i, p) for i, p in enumerate(self.parameters) if p.prior is not None and not p.fixed]
 
     # What is in it
 
@@ -170,8 +168,13 @@ class Problem:
 
     def render(self, values: Values = None) -> np.ndarray:
         """Return the model image, (row, column), at ``values`` (the rest as described)."""
-        images = self.render_components(values)
-        return np.asarray(sum(images.values(), np.zeros(self.image.shape)))
+        theta, _ = self.space.expand(self.space.vector(values))
+        total = np.zeros(self.image.shape)
+        for tile, active in self._active(self.components, theta):
+            for component in active:
+                image = self._painter.image(component, tile.grid, theta[component.columns].tolist())
+                total[tile.rows, tile.columns] += image.cpu().numpy()
+        return total
 
     def render_components(self, values: Values = None) -> dict[str, np.ndarray]:
         """Return the image of each component, convolved with the PSF, by name."""
@@ -242,10 +245,11 @@ class Problem:
 
         Memory is O(tile x parameters of the components in reach + parameters**2).
         """
-        theta, slope = self.space.expand(x)
-        size = len(theta)
-        if not self.space.allowed(theta):
+        place = self._place(x)
+        if place is None:
             return self._nowhere()
+        theta, slope = place
+        size = len(theta)
         gradient, curvature = np.zeros(size), np.zeros((size, size))
         cost = chi2 = 0.0
         for _, where, jacobian, terms, score, bend, residual_square in self._pixel_terms(theta):
@@ -262,9 +266,10 @@ class Problem:
 
         By reverse-mode differentiation in closed form: one image a component, whatever its parameters.
         """
-        theta, slope = self.space.expand(x)
-        if not self.space.allowed(theta):
+        place = self._place(x)
+        if place is None:
             return self._nowhere()
+        theta, slope = place
         gradient = np.zeros(len(theta))
         cost = chi2 = 0.0
         with torch.no_grad():
@@ -286,16 +291,24 @@ class Problem:
         cost += self._add_priors(theta, gradient, None)
         return NormalEquations(cost, chi2, slope.T @ gradient, np.zeros((len(x), len(x))))
 
+    def _place(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """All values and their slopes; None where a linked parameter has no value or has left its bounds."""
+        try:
+            theta, slope = self.space.expand(x)
+        except ParameterError:
+            return None
+        return (theta, slope) if self.space.allowed(theta) else None
+
     def _nowhere(self) -> NormalEquations:
-        """What there is to say of a place where a linked parameter has left its bounds."""
+        """What there is to say of a place outside; see :meth:`_place`."""
         free = len(self.space.free)
         return NormalEquations(math.inf, math.inf, np.zeros(free), np.zeros((free, free)))
 
     def _add_priors(self, theta: np.ndarray, gradient: np.ndarray, curvature: np.ndarray | None) -> float:
         """Add the priors' slopes and curvatures; return their cost."""
         cost = 0.0
-        for i, prior in self._priors:
-            log_density, prior_slope, prior_curvature = prior.log_density(float(theta[i]))
+        for i, parameter in self._priors:
+            log_density, prior_slope, prior_curvature = parameter.log_prior(float(theta[i]))
             cost -= 2 * log_density
             gradient[i] += prior_slope
             if curvature is not None:
@@ -304,9 +317,10 @@ class Problem:
 
     def cost(self, x: np.ndarray) -> tuple[float, float]:
         """Return cost and chi2 without derivatives."""
-        theta, _ = self.space.expand(x)
-        if not self.space.allowed(theta):
+        place = self._place(x)
+        if place is None:
             return math.inf, math.inf
+        theta, _ = place
         cost = chi2 = 0.0
         with torch.no_grad():
             for number, (tile, active) in enumerate(self._active(self._live, theta)):
@@ -318,7 +332,7 @@ class Problem:
                 data, weight = tile.data.flatten(), tile.weight.flatten()
                 cost += float(self._terms(data, model, weight, self._gain)[0].sum())
                 chi2 += float((weight * (data - model)).dot(data - model))
-        cost -= 2 * sum(prior.log_density(float(theta[i]))[0] for i, prior in self._priors)
+        cost -= 2 * sum(parameter.log_prior(float(theta[i]))[0] for i, parameter in self._priors)
         return cost, chi2
 
     def score_covariance(self, x: np.ndarray, block: int = 5) -> np.ndarray:
@@ -371,14 +385,16 @@ class Problem:
         """The light of the components that do not change, on tile ``number``, flat."""
         if self._backgrounds is None:
             theta, _ = self.space.expand(self.space.start)
-            self._backgrounds = []
+            # Set only when it is whole: other threads may be rendering the same problem.
+            backgrounds = []
             for tile, active in self._active(self._still, theta):
                 total = torch.zeros(tile.data.numel(), dtype=torch.float64, device=self.device)
                 for component in active:
                     total += self._painter.image(
                         component, tile.grid, theta[component.columns].tolist()
                     ).flatten()
-                self._backgrounds.append(total)
+                backgrounds.append(total)
+            self._backgrounds = backgrounds
         return self._backgrounds[number]
 
     def _active(

@@ -70,6 +70,8 @@ class Link:
         """
         try:
             value, gradient = _evaluate(self._tree, self.references, values)
+            if not math.isfinite(value):
+                raise OverflowError("it is too large")
         except (ValueError, ZeroDivisionError, OverflowError) as error:
             raise ParameterError(
                 f"The link '{self.text}' has no value here ({error}). Change it or the parameters it uses."
@@ -86,6 +88,11 @@ def parse_link(text: str, keys: Iterable[str]) -> Link:
     known = sorted(keys, key=len, reverse=True)
     if len(text) > _MAX_LENGTH:
         raise ParameterError(f"A link may have {_MAX_LENGTH} characters at most; this one has {len(text)}.")
+    own = re.search(r"(?<![\w.])_p\d+_(?![\w.])", text)
+    if own:
+        raise ParameterError(
+            f"The link '{text}' names the unknown parameter '{own.group(0)}'. Write it as component.parameter."
+        )
     references: list[str] = []
 
     def substitute(match: re.Match[str]) -> str:

@@ -87,6 +87,24 @@ class Parameter:
         """True where the fit may change the value."""
         return not self.fixed and self.link is None
 
+    @property
+    def bounded(self) -> bool:
+        """True where either bound is finite."""
+        return math.isfinite(self.lower) or math.isfinite(self.upper)
+
+    def log_prior(self, value: float) -> tuple[float, float, float]:
+        """Return ln prior, its derivative and its curvature at ``value``; see :meth:`Prior.log_density`.
+
+        Zeros without a prior. An angle is the same after a turn, so its Gaussian prior is taken at the turn
+        nearest to its mean.
+        """
+        if self.prior is None:
+            return 0.0, 0.0, 0.0
+        if self.period is not None and self.prior.kind == "normal":
+            mean, half = self.prior.arguments[0], self.period / 2
+            value = mean + (value - mean + half) % self.period - half
+        return self.prior.log_density(value)
+
     def at(self, value: float) -> Parameter:
         """Return the same parameter with another value."""
         return replace(self, value=value)

@@ -45,7 +45,9 @@ class Prior:
     arguments: tuple[float, ...]
 
     def __str__(self) -> str:
-        return f"{self.kind}({', '.join(f'{value:g}' for value in self.arguments)})"
+        # Every digit, so that a saved prior is the same prior.
+        numbers = (repr(value).removesuffix(".0") for value in self.arguments)
+        return f"{self.kind}({', '.join(numbers)})"
 
     @property
     def support(self) -> tuple[float, float]:
@@ -88,19 +90,20 @@ class Prior:
                 return float(rng.lognormal(self.arguments[0], self.arguments[1]))
             case "half-normal":
                 return abs(float(rng.normal(0.0, self.arguments[0])))
-        while True:
-            value = float(rng.normal(self.arguments[0], self.arguments[1]))
-            low, high = self.support
-            if low <= value <= high:
-                return value
+        mean, sigma = self.arguments[:2]
+        if self.kind == "normal":
+            return float(rng.normal(mean, sigma))
+        from scipy.stats import truncnorm  # takes limits far out in a tail, where rejection would never end
+
+        low, high = self.support
+        value = truncnorm.rvs((low - mean) / sigma, (high - mean) / sigma, mean, sigma, random_state=rng)
+        return min(max(float(value), low), high)
 
     def _kept_mass(self, mean: float, sigma: float) -> float:
-        low, high = self.support
-
-        def below(limit: float) -> float:
-            return 0.5 * (1 + math.erf((limit - mean) / (sigma * math.sqrt(2))))
-
-        return max(below(high) - below(low), 1e-300)
+        low, high = ((limit - mean) / (sigma * math.sqrt(2)) for limit in self.support)
+        if low > 0:  # by symmetry: in the upper tail the difference from 1 would lose all digits
+            low, high = -high, -low
+        return max(0.5 * (math.erfc(-high) - math.erfc(-low)), 1e-300)
 
 
 def parse_prior(text: str, key: str) -> Prior:

@@ -26,7 +26,10 @@ class ParameterSpace:
         self.start = np.array([p.value for p in chosen], dtype=np.float64)
         self.lower = np.array([p.lower for p in chosen], dtype=np.float64)
         self.upper = np.array([p.upper for p in chosen], dtype=np.float64)
-        self.period = np.array([p.period or np.nan for p in chosen], dtype=np.float64)
+        # An angle that someone has bounded stays between its bounds: a turn would take it out of them.
+        self.period = np.array(
+            [p.period if p.period and not p.bounded else np.nan for p in chosen], dtype=np.float64
+        )
         self._base = np.array([p.value for p in self.parameters], dtype=np.float64)
         self._linked = self._link_order()
         self._selection = np.zeros((len(self.parameters), len(self.free)))
@@ -57,7 +60,10 @@ class ParameterSpace:
         return order
 
     def expand(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return all values theta (parameter,) and d theta / d x (parameter, free)."""
+        """Return all values theta (parameter,) and d theta / d x (parameter, free).
+
+        Raises :class:`ParameterError` where a link has no value.
+        """
         theta = self._base.copy()
         theta[self.free] = x
         if not self._linked:
@@ -103,7 +109,7 @@ class ParameterSpace:
         return x
 
     def wrap(self, x: np.ndarray) -> np.ndarray:
-        """Return x with angles brought into [0, period)."""
+        """Return x with angles brought into [0, period); those with bounds stay as they are."""
         return np.where(np.isfinite(self.period), np.mod(x, np.nan_to_num(self.period, nan=1.0)), x)
 
     def with_values(self, values: Mapping[str, float]) -> ParameterSpace:

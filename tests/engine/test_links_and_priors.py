@@ -194,3 +194,73 @@ def test_a_total_and_an_amplitude_together_are_refused():
         problem([with_parameters(GALAXY, flux=100.0), SKY])
     with pytest.raises(engine.DescriptionError, match="has no zero_point"):
         problem([with_parameters(GALAXY, intensity_e=None, magnitude=20.0), SKY])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("_p0_ * galaxy.n", "unknown parameter '_p0_'"),
+        ("sqrt(galaxy.n - 9)", "has no value here"),
+        ("20 * galaxy.n", r"gives 30 at the start, but it must lie in \[0.01, 1\]"),
+        ("1e308 * 10 * galaxy.n", "too large"),
+    ],
+)
+def test_a_link_that_cannot_start_is_refused(text, message):
+    with pytest.raises(engine.ParameterError, match=message):
+        problem([with_parameters(GALAXY, axis_ratio={"link": text}), SKY])
+
+
+def test_a_link_that_loses_its_value_on_the_way_is_a_step_refused():
+    fitted = problem([with_parameters(GALAXY, n={"link": "sqrt(galaxy.radius_e - 2.75)"}), SKY])
+    x = fitted.values
+    x[fitted.names.index("galaxy.radius_e")] = 2.0
+    assert fitted.cost(x) == (math.inf, math.inf)
+    assert fitted.normal_equations(x).cost == math.inf
+    assert fitted.cost_gradient(x).cost == math.inf
+    with pytest.raises(engine.ParameterError, match="has no value here"):
+        fitted.render(x)
+    assert engine.fit(fitted, "lm").converged
+
+
+def test_a_null_link_is_none():
+    fitted = problem([with_parameters(GALAXY, n={"value": 1.5, "link": None}), SKY])
+    assert "galaxy.n" in fitted.names
+
+
+NORTH = with_parameters(GALAXY, position_angle=175.0)
+
+
+def test_an_angle_with_bounds_stays_between_them():
+    start = with_parameters(NORTH, position_angle={"bounds": [-40, 40]})
+    fitted = problem([start, SKY], truth=[NORTH, SKY])
+    angle = fitted.names.index("galaxy.position_angle")
+    assert fitted.values[angle] == pytest.approx(-5, abs=10)
+    result = engine.fit(fitted, "lm")
+    assert result.converged, result.message
+    assert result.values[angle] == pytest.approx(-5, abs=5)
+    np.testing.assert_array_equal(engine.load(fitted.describe(result.values)).values, result.values)
+    assert engine.bootstrap(fitted, result, draws=2, seed=1).failed == 0
+
+
+def test_the_prior_of_an_angle_counts_turns_as_nothing():
+    start = with_parameters(NORTH, position_angle={"value": 0, "prior": "normal(0, 5)"})
+    fitted = problem([start, SKY], truth=[NORTH, SKY])
+    result = engine.fit(fitted, "lm")
+    angle = fitted.names.index("galaxy.position_angle")
+    assert result.values[angle] == pytest.approx(175, abs=5)
+    turned = result.values.copy()
+    turned[angle] -= 180
+    assert fitted.cost(result.values)[0] == pytest.approx(fitted.cost(turned)[0], abs=1e-6)
+
+
+def test_priors_keep_every_digit():
+    assert str(parse_prior("lognormal(1.23456789, 2)", "a.n")) == "lognormal(1.23456789, 2)"
+
+
+@pytest.mark.parametrize("low", [30, -40])
+def test_a_prior_far_out_in_its_tail_can_be_drawn_and_normalized(low, rng):
+    prior = parse_prior(f"truncated-normal(0, 1, {low}, {low + 10})", "a.n")
+    assert low <= prior.draw(rng) <= low + 10
+    truth = stats.truncnorm(low, low + 10)
+    value = low + 0.1 if low > 0 else low + 9.9
+    assert prior.log_density(value)[0] == pytest.approx(truth.logpdf(value), rel=1e-6)
