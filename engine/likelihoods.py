@@ -1,7 +1,8 @@
 """Likelihoods of the pixels, each as a cost with its slope and curvature in the model.
 
 The cost is -2 ln L up to a constant, so that it is chi2 for the Gaussian. The curvature is never negative:
-the expected (Fisher) one for Poisson, the reweighted one for Student-t, so that Gauss-Newton works for all.
+the expected (Fisher) one for Poisson and Student-t, so that Gauss-Newton works for all and its inverse is the
+covariance.
 """
 
 from __future__ import annotations
@@ -52,10 +53,11 @@ def _poisson(data: Tensor, model: Tensor, weight: Tensor, gain: float) -> Terms:
 def _student_t(data: Tensor, model: Tensor, weight: Tensor, gain: float) -> Terms:
     residual = data - model
     square = weight * residual * residual
-    factor = (STUDENT_T_DOF + 1) / (STUDENT_T_DOF + square)
+    slope = weight * residual * ((STUDENT_T_DOF + 1) / (STUDENT_T_DOF + square))
     cost = (STUDENT_T_DOF + 1) * torch.log1p(square / STUDENT_T_DOF)
-    curvature = weight * factor
-    return cost, curvature * residual, curvature
+    # Lange, Little & Taylor (1989), sec. 3. The reweighting's own curvature, slope / residual, is 4/3 of it on
+    # average, and intervals from that cover 62 % instead of 68 %.
+    return cost, slope, weight * ((STUDENT_T_DOF + 1) / (STUDENT_T_DOF + 3))
 
 
 LIKELIHOODS = {
