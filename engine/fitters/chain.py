@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.fitters.base import Fitter, Move, Moves, Outcome, Work
+from engine.fitters.base import Fitter, Move, Moves, Outcome, Stop, Work
 
 
 class Chain(Fitter):
@@ -25,13 +25,26 @@ class Chain(Fitter):
     def moves(self, work: Work) -> Moves:
         """Yield the moves of each method in turn."""
         outcome: Outcome | None = None
-        for method in self.methods:
+        for method in self._remaining(work):
             inner = method.moves(work if outcome is None else work.at(outcome.x))
+            stopped = False
             try:
                 while True:
                     move = next(inner)
-                    yield Move(move.x, move.chi2, {"fitter": method.key, **move.info})
-            except StopIteration as stop:
-                outcome = stop.value
+                    try:
+                        yield Move(move.x, move.chi2, {"fitter": method.key, **move.info})
+                    except Stop as stop:
+                        stopped = True
+                        inner.throw(stop)
+            except StopIteration as end:
+                outcome = end.value
+                if stopped:
+                    break
         assert outcome is not None
         return outcome
+
+    def _remaining(self, work: Work) -> list[Fitter]:
+        """The methods from the one that a saved step belongs to; all of them for a new fit."""
+        keys = [method.key for method in self.methods]
+        reached = work.resumed.get("fitter")
+        return self.methods[keys.index(reached) if reached in keys else 0 :]

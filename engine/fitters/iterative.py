@@ -54,7 +54,7 @@ class _ByPieces(Fitter):
         for number in range(1, self.max_steps + 1):
             before = here.cost
             for name, members in next(passes):
-                keep = sorted(members)
+                keep = sorted(set(members))
                 part = work.restricted(keep, x)
                 piece = Move(part.start, here.chi2)
                 inner = method.moves(part)

@@ -48,11 +48,13 @@ class LevenbergMarquardt(Fitter):
         yield Move(x, here.chi2, {"damping": damping, "accepted": True})
         if not here.finite:
             return Outcome(Status.NOT_FINITE, x)
-        for _ in range(self.max_steps):
+        for number in range(self.max_steps + 1):
             remaining = expected_gain(x, here, space.lower, space.upper)
             limit = self.tolerance * max(1.0, here.chi2 / work.problem.dof)
             if remaining <= limit or (idle >= _PATIENCE and remaining <= _NEAR_ENOUGH * limit):
                 return Outcome(Status.CONVERGED, x, normal=here)
+            if number == self.max_steps:
+                break
             step = damped_step(here, held(x, here, space.lower, space.upper), damping)
             trial = np.clip(x + step, space.lower, space.upper)
             step = trial - x

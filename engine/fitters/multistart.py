@@ -37,7 +37,7 @@ class Multistart(Fitter):
         from engine.fitters import configured
 
         method = configured(self.inner, dict(self.inner_options or {}))
-        ends: list[tuple[float, Outcome]] = []
+        ends: list[tuple[float, float, Outcome]] = []  # cost, chi2, outcome
         best: Move | None = None
         for number in range(1, self.starts + 1):
             start = work.start if number == 1 else scattered(work.space, work.start, work.rng, self.width)
@@ -53,19 +53,25 @@ class Multistart(Fitter):
             except StopIteration as stop:
                 outcome: Outcome = stop.value
             if outcome.status is not Status.NOT_FINITE and math.isfinite(move.chi2):
-                ends.append((move.chi2, outcome))
+                # With priors or another likelihood the lowest cost and the lowest chi2 are two places.
+                normal = outcome.normal
+                cost, chi2 = (normal.cost, normal.chi2) if normal is not None else work.cost(outcome.x)
+                ends.append((cost, chi2, outcome))
         if not ends:
             return Outcome(Status.NOT_FINITE, work.start)
         ends.sort(key=lambda end: end[0])
-        return Outcome(ends[0][1].status, ends[0][1].x, self._in_words(ends, work.problem.dof))
+        lowest = ends[0][2]
+        return Outcome(lowest.status, lowest.x, self._in_words(ends, work.problem.dof))
 
-    def _in_words(self, ends: list[tuple[float, Outcome]], dof: int) -> str:
-        minima: list[list[float]] = []
-        for chi2, _ in ends:
-            if minima and chi2 - minima[-1][0] < _SAME * max(1.0, ends[0][0] / dof):
+    def _in_words(self, ends: list[tuple[float, float, Outcome]], dof: int) -> str:
+        minima: list[list[float]] = []  # of each, the chi2 of its ends
+        first = math.inf
+        for cost, chi2, _ in ends:
+            if minima and cost - first < _SAME * max(1.0, ends[0][1] / dof):
                 minima[-1].append(chi2)
             else:
                 minima.append([chi2])
+                first = cost
         if len(minima) == 1:
             return f"All {len(ends)} starts that ended well lead to one minimum."
         shown = ", ".join(

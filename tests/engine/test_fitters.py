@@ -171,3 +171,43 @@ def test_chains_take_their_options_by_member():
     assert chain.options()["gradient"]["max_steps"] == 7
     with pytest.raises(engine.OptionError, match="takes its options by member"):
         configured("gradient+lm", {"max_steps": 7})
+
+
+def test_a_chain_that_is_stopped_keeps_the_draws():
+    asked = iter(range(1000))
+    result = engine.fit(
+        problem([NEAR, SKY]), "lm+metropolis", should_stop=lambda: next(asked) > 40, seed=1,
+        metropolis={"warmup": 10, "draws": 600},
+    )  # fmt: skip
+    assert result.status is Status.CANCELLED
+    assert result.draws is not None
+
+
+def test_a_chain_goes_on_with_the_member_it_was_at():
+    fitted, options = problem([NEAR, SKY]), {"gradient": {"max_steps": 5}}
+    taken = list(engine.steps(fitted, "gradient+lm", **options))
+    again = list(engine.steps(fitted, "gradient+lm", resume=taken[-2], **options))
+    assert {step.info["fitter"] for step in again} == {"lm"}
+    assert again[0].info["damping"] == taken[-2].info["damping"]
+
+
+def test_a_parameter_given_twice_is_fitted_once():
+    chunks = [["galaxy.n", "galaxy.n", "galaxy.radius_e", "galaxy.intensity_e", "sky.intensity"]]
+    result = engine.fit(problem(), "iterative-parameters", given=chunks, max_steps=2)
+    assert np.isfinite(result.chi2)
+
+
+def test_multistart_keeps_the_lowest_cost_not_the_lowest_chi2():
+    start = with_parameters(NEAR, n={"value": 4.0, "prior": "normal(4, 0.02)"})
+    fitted = problem([start, SKY])
+    result = engine.fit(fitted, "multistart", starts=3, seed=2, inner_options={"max_steps": 60})
+    assert fitted.cost(result.values)[0] <= fitted.cost(engine.fit(fitted, "lm").values)[0] + 0.01
+
+
+def test_multistart_names_minima_by_cost():
+    from engine.fitters import multistart
+    from engine.fitters.base import Outcome
+
+    ends = [(10.0, 500.0, Outcome(Status.CONVERGED, np.zeros(1))), (90.0, 400.0, None), (90.1, 400.1, None)]
+    text = multistart.Multistart()._in_words(ends, 100)
+    assert text == "2 distinct minima, chi2/dof 5 (1 start), 4 (2 starts)."

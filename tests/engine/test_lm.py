@@ -218,3 +218,10 @@ def test_wrong_weights_show_in_the_sandwich():
     # The noise is twice what the weights say, so is the scatter.
     ratio = np.median(result.robust_uncertainties / result.uncertainties)
     assert 1.5 < ratio < 2.6
+
+
+def test_a_fit_that_converges_with_its_last_step_has_converged():
+    fitted = problem([with_parameters(GALAXY, radius_e=6.0), SKY])
+    taken = len(engine.fit(fitted, "lm").history["step"]) - 1
+    assert engine.fit(fitted, "lm", max_steps=taken).status is Status.CONVERGED
+    assert engine.fit(fitted, "lm", max_steps=taken - 1).status is Status.OUT_OF_STEPS
