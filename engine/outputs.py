@@ -66,6 +66,9 @@ def write_run(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    # What an earlier run left here must not pass for a part of this one.
+    for name in ("result.json", "draws.nc"):
+        (folder / name).unlink(missing_ok=True)
     description = _renamed(_with_inputs(folder, problem.describe(result.values)), source_names or {})
     _replace(folder / "images.fits", lambda stream: image_list(problem, result).writeto(stream))
     _replace(folder / "parameters.ecsv", lambda stream: stream.write(_ecsv(parameter_table(problem, result))))

@@ -182,3 +182,14 @@ def test_a_run_is_replaced_as_a_whole(run):
 def test_json_is_strict(value, expected):
     assert plain(value) == expected
     assert json.loads(to_json(value)) == expected
+
+
+def test_what_an_earlier_run_left_is_gone(tmp_path):
+    write_image(tmp_path)
+    problem = engine.load(description(), tmp_path)
+    (tmp_path / "run").mkdir()
+    for name in ("draws.nc", "result.json"):
+        (tmp_path / "run" / name).write_text("of an earlier run")
+    engine.write_run(tmp_path / "run", problem, engine.fit(problem, "lm"))
+    assert not (tmp_path / "run" / "draws.nc").exists()
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["fitter"] == "lm"
