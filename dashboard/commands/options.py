@@ -22,6 +22,8 @@ def parsed(words: Sequence[str]) -> dict[str, Any]:
             raise engine.OptionError(f"-o {word} is not name=value; write for example -o max_steps=50.")
         member, dot, own = name.strip().rpartition(".")
         target = options.setdefault(member, {}) if dot else options
+        if not isinstance(target, dict):
+            raise engine.OptionError(f"-o {word} and -o {member}={target} contradict each other; keep one.")
         target[own.replace("-", "_")] = _value(text.strip())
     return options
 
