@@ -19,10 +19,13 @@ from engine.models.base import Model
 from engine.models.registry import model as model_by_name
 from engine.models.scene import Component, Painter
 from engine.render import Accuracy, Grid
+from engine.tiles import cut
 
 # Cut-outs for trying shapes: large enough for the wings, small enough to render dozens of times.
 _MAX_HALF_SIZE = 150
 _ROUGH = Accuracy(relative=1e-2, of_peak=1e-4)
+# In a large image an object is looked at only where it is brighter than this fraction of its amplitude.
+_FAINT = 1e-4
 
 
 @dataclass(frozen=True)
@@ -366,33 +369,55 @@ def _amplitudes(
     unknown = [i for i, c in enumerate(components) if c.model.specs[c.model.amplitude].name in missing[i]]
     if not unknown:
         return
-    height, width = image.shape
-    left, bottom = image.origin
-    # Thin out a large image: starting amplitudes do not need every pixel.
-    grid = Grid(left, bottom, width, height)
-    painter = Painter.of(image, _ROUGH)
-    used = image.weight > 0
-    root = np.sqrt(image.weight[used])
-    rest = image.data[used].copy()
-    columns = []
-    for i, component in enumerate(components):
-        names = [spec.name for spec in component.model.specs]
-        amplitude = names[component.model.amplitude]
-        if i not in unknown:
-            rest -= painter.image(component, grid, [starts[i][name] for name in names]).numpy()[used]
-            continue
-        trial = {**starts[i], amplitude: 1.0}
-        columns.append(painter.image(component, grid, [trial[name] for name in names]).numpy()[used] * root)
-    matrix = np.stack(columns, axis=1)
-    scale = np.sqrt((matrix**2).sum(0))
+    products = _products(image, components, starts, unknown)
+    scale = np.sqrt(np.diag(products)[:-1])
     scale[scale == 0] = 1.0
+    # The root of the products is a matrix as small as they are that has the same least squares.
+    squares, axes = np.linalg.eigh(products[:-1, :-1] / np.outer(scale, scale))
+    roots = np.sqrt(np.maximum(squares, 1e-14))
+    matrix, right = roots[:, None] * axes.T, axes.T @ (products[:-1, -1] / scale) / roots
     lower = [components[i].model.specs[components[i].model.amplitude].lower for i in unknown]
     # Strictly inside the bounds where the data allow it: a start on a bound tells a fit nothing.
-    solved = lsq_linear(matrix / scale, rest * root, bounds=(lower, np.inf), method="bvls").x / scale
-    floor = 1e-3 * max(float(np.abs(image.data[used]).max()), 1e-300)
+    solved = lsq_linear(matrix, right, bounds=(lower, np.inf), method="bvls").x / scale
+    floor = 1e-3 * max(float(np.abs(image.data[image.weight > 0]).max()), 1e-300)
     for i, value, low in zip(unknown, solved, lower, strict=True):
         name = components[i].model.specs[components[i].model.amplitude].name
         starts[i][name] = float(value) if math.isinf(low) else float(max(value, low + floor * 1e-3))
+
+
+def _products(
+    image: Image, components: Sequence[Component], starts: list[dict[str, float]], unknown: Sequence[int]
+) -> np.ndarray:
+    """Weighted sums of products of the unknown components' images for amplitude 1 and of what they must explain.
+
+    (unknown + 1, unknown + 1), summed over tiles so that memory does not grow with the image.
+    """
+    painter = Painter.of(image, _ROUGH)
+    tiles = cut(image, "cpu")
+    places = []
+    for i, component in enumerate(components):
+        names = [spec.name for spec in component.model.specs]
+        values = [starts[i].get(name, 1.0) for name in names]
+        unit = [*values]
+        unit[component.model.amplitude] = 1.0
+        whole = len(tiles) == 1 or not component.model.centered
+        reach = math.inf if whole else component.model.reach(unit, _FAINT) + painter.halo
+        places.append((component, unit if i in unknown else values, reach))
+    products = np.zeros((len(unknown) + 1, len(unknown) + 1))
+    for tile in tiles:
+        rest, columns = tile.data.numpy().ravel().copy(), {}
+        for i, (component, values, reach) in enumerate(places):
+            if math.isfinite(reach) and not tile.touches(values[0], values[1], reach):
+                continue
+            light = painter.image(component, tile.grid, values).numpy().ravel()
+            if i in unknown:
+                columns[i] = light
+            else:
+                rest -= light
+        numbers = [*(place for place, i in enumerate(unknown) if i in columns), len(unknown)]
+        rows = np.stack([*columns.values(), rest]) * np.sqrt(tile.weight.numpy().ravel())
+        products[np.ix_(numbers, numbers)] += rows @ rows.T
+    return products
 
 
 def start_values(

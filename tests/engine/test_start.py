@@ -77,3 +77,15 @@ def test_an_empty_image_has_no_objects_and_finite_starts():
     assert np.isfinite([v for v in start.values() if isinstance(v, float)]).all()
     with pytest.raises(engine.ModelError, match="has no center"):
         engine.start_values(image, "flat sky", 15, 15)
+
+
+def test_starts_in_tiles_are_those_of_the_whole_image(monkeypatch):
+    unknown = [with_parameters(GALAXY, intensity_e=None), {"name": "sky", "model": "flat sky"}]
+    known = {**with_parameters(GALAXY, center=[40, 30], intensity_e=10), "name": "other"}
+    scene = description([*unknown, known], truth=[GALAXY, SKY, known], psf=True)
+    whole = engine.load(scene).values
+    monkeypatch.setattr("engine.tiles._WHOLE", 100)
+    monkeypatch.setattr("engine.tiles._TILE", 16)
+    np.testing.assert_allclose(engine.load(scene).values, whole, rtol=1e-3)
+    truth = engine.load(description([GALAXY, SKY, known])).values
+    np.testing.assert_allclose(whole, truth, rtol=0.02)
