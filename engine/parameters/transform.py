@@ -14,6 +14,8 @@ from engine.parameters.space import ParameterSpace
 
 # Beyond this z a parameter is within 1e-13 of its bound (of the distance that matters): no digits are left.
 _FARTHEST = 30.0
+# Beyond e**100 of its unit, a quantity is a runaway: a posterior that reaches there is not proper.
+_LARGEST = 100.0
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,14 @@ class Transform:
         x = np.array(z, dtype=float)
         i, j, k = self.both, self.from_below, self.from_above
         x[..., i] = self.lower[i] + self._width * expit(x[..., i])
-        x[..., j] = self.lower[j] + np.exp(np.minimum(x[..., j], 700.0))
-        x[..., k] = self.upper[k] - np.exp(np.minimum(-x[..., k], 700.0))
+        x[..., j] = self.lower[j] + np.exp(np.minimum(x[..., j], _LARGEST))
+        x[..., k] = self.upper[k] - np.exp(np.minimum(-x[..., k], _LARGEST))
         # Rounding may step over a bound by one digit.
         return np.asarray(np.clip(x, self.lower, self.upper))
+
+    def runaway(self, z: np.ndarray) -> bool:
+        """Return True where a parameter with one bound has left for infinity; ``z`` is (free,)."""
+        return bool(np.any(z[self.from_below] > _LARGEST) or np.any(z[self.from_above] < -_LARGEST))
 
     def unconstrained(self, x: np.ndarray) -> np.ndarray:
         """Return z, (..., free); parameters on a bound are taken a hair inside it."""
@@ -88,8 +94,8 @@ class Transform:
         first[i] = self._width * s * rest
         gradient[i] = rest - s
         curvature[i] = 2 * s * rest
-        first[j], gradient[j] = np.exp(np.minimum(z[j], 700.0)), 1.0
-        first[k], gradient[k] = np.exp(np.minimum(-z[k], 700.0)), -1.0
+        first[j], gradient[j] = np.exp(np.minimum(z[j], _LARGEST)), 1.0
+        first[k], gradient[k] = np.exp(np.minimum(-z[k], _LARGEST)), -1.0
         # In all three, d2 x / d z2 = (d x / d z) (d ln |d x / d z| / d z).
         second = first * gradient
         second[np.isinf(self.lower) & np.isinf(self.upper)] = 0.0

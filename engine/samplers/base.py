@@ -54,14 +54,14 @@ class Origin:
 
     Attributes:
         x: Start of each chain, physical units, inside the bounds, (chain, free).
-        normal: Normal equations at the best of them.
+        normals: Normal equations at each of them.
         best: Which one that is.
         sigma: Uncertainties by lm, (free,); None where it was not run.
         remark: What lm said where it did not converge.
     """
 
     x: np.ndarray
-    normal: NormalEquations
+    normals: Sequence[NormalEquations]
     best: int = 0
     sigma: np.ndarray | None = None
     remark: str = ""
@@ -108,10 +108,12 @@ class ChainSampler(Fitter):
         if isinstance(origin, Outcome):
             return origin
         transform = Transform.of(work.space)
-        whitening = self._whitening(work, transform, origin)
-        density = Density(work, transform, whitening)
-        centers = [whitening.white(transform.unconstrained(x)) for x in origin.x]
-        starts = [self._dispersed(density, center, work.rng) for center in centers]
+        # A chain that starts in another mode has coordinates of its own.
+        densities = [
+            Density(work, transform, self._whitening(work, transform, x, normal))
+            for x, normal in zip(origin.x, origin.normals, strict=True)
+        ]
+        starts = [self._dispersed(density, work.rng) for density in densities]
         if any(start is None for start in starts):
             return Outcome(
                 Status.NOT_FINITE,
@@ -120,7 +122,9 @@ class ChainSampler(Fitter):
             )
         seeds = work.rng.integers(2**63 - 1, size=self.chains)
         running = [
-            self.chain(density, w, int(seed)) for w, seed in zip(starts, seeds, strict=True) if w is not None
+            self.chain(density, w, int(seed))
+            for density, w, seed in zip(densities, starts, seeds, strict=True)
+            if w is not None
         ]
         for number in range(1, self.warmup + 1):
             now = [chain.advance() for chain in running]
@@ -184,7 +188,7 @@ class ChainSampler(Fitter):
             if not normal.finite:
                 return Outcome(Status.NOT_FINITE, work.start)
             x = inside(work.space, work.start, normal)
-            return Origin(np.tile(x, (self.chains, 1)), work.normal_equations(x))
+            return Origin(np.tile(x, (self.chains, 1)), [work.normal_equations(x)] * self.chains)
         count = self.chains if self.start == "scattered" else 1
         ends: list[tuple[float, np.ndarray, NormalEquations, Outcome]] = []
         for number in range(count):
@@ -199,23 +203,27 @@ class ChainSampler(Fitter):
         _, x, normal, outcome = ends[best]
         inverse, _ = invert(normal.hessian)
         sigma = None if inverse is None else np.sqrt(np.maximum(np.diag(inverse), 0.0))
-        places = np.array([inside(work.space, place, there) for _, place, there, _ in ends])
-        moved = places[best]
-        if not np.array_equal(moved, x):
-            normal = work.normal_equations(moved)
+        places = [inside(work.space, place, there) for _, place, there, _ in ends]
+        normals = [
+            there if np.array_equal(place, end) else work.normal_equations(place)
+            for place, (_, end, there, _) in zip(places, ends, strict=True)
+        ]
+        if not np.array_equal(places[best], x):
             sigma = None
         remark = (
             ""
             if outcome.status is Status.CONVERGED
             else f"lm, from which chains start: {outcome.status.value}"
         )
-        return Origin(places[np.arange(self.chains) % len(places)], normal, best, sigma, remark)
+        which = [number % len(places) for number in range(self.chains)]
+        return Origin(np.array([places[i] for i in which]), [normals[i] for i in which], best, sigma, remark)
 
-    def _whitening(self, work: Work, transform: Transform, origin: Origin) -> Whitening:
-        x = origin.x[origin.best % self.chains]
+    def _whitening(
+        self, work: Work, transform: Transform, x: np.ndarray, normal: NormalEquations
+    ) -> Whitening:
         if self.inverse_mass_matrix is not None:
             return of_covariance(transform, x, self._given_covariance(len(x)))
-        return of_hessian(work.space, transform, x, origin.normal) if self.whiten else none(transform, x)
+        return of_hessian(work.space, transform, x, normal) if self.whiten else none(transform, x)
 
     def _given_covariance(self, free: int) -> np.ndarray:
         try:
@@ -234,15 +242,15 @@ class ChainSampler(Fitter):
             raise OptionError("inverse_mass_matrix must be positive definite, like a result's covariance.")
         return matrix
 
-    def _dispersed(self, density: Density, center: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-        """A start around ``center`` where the density is not zero; None where there is none."""
-        reach = float(self.spread)
+    def _dispersed(self, density: Density, rng: np.random.Generator) -> np.ndarray | None:
+        """A start around the origin where the density is not zero; None where there is none."""
+        reach, middle = float(self.spread), np.zeros(len(density.whitening.center))
         for _ in range(_TRIES):
-            w = center + reach * rng.standard_normal(len(center))
-            if math.isfinite(density.at(w).log_density):
+            w = reach * rng.standard_normal(len(middle))
+            if math.isfinite(density.value(w).log_density):
                 return np.asarray(w)
             reach *= 0.7
-        return center if math.isfinite(density.at(center).log_density) else None
+        return middle if math.isfinite(density.value(middle).log_density) else None
 
 
 def by_lm(work: Work) -> Moves:

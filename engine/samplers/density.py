@@ -48,9 +48,11 @@ class Density:
         """Return density and gradient at ``w``, (free,)."""
         z = self.whitening.unconstrained(w)
         x = self.transform.physical(z)
-        if not np.isfinite(x).all():
+        if not np.isfinite(x).all() or self.transform.runaway(z):
             return Point(x, -math.inf, np.zeros_like(w), math.inf)
-        here = self.work.cost_gradient(x)
+        # Far out numbers overflow; that the density is zero there is all that matters.
+        with np.errstate(all="ignore"):
+            here = self.work.cost_gradient(x)
         if not here.finite:
             return Point(x, -math.inf, np.zeros_like(w), math.inf)
         slopes = self.transform.slopes(z)
@@ -61,7 +63,10 @@ class Density:
         """Return the density at ``w`` without its gradient."""
         z = self.whitening.unconstrained(w)
         x = self.transform.physical(z)
-        cost, chi2 = self.work.cost(x) if np.isfinite(x).all() else (math.inf, math.inf)
+        if not np.isfinite(x).all() or self.transform.runaway(z):
+            return Point(x, -math.inf, np.zeros_like(w), math.inf)
+        with np.errstate(all="ignore"):
+            cost, chi2 = self.work.cost(x)
         if not math.isfinite(cost):
             return Point(x, -math.inf, np.zeros_like(w), math.inf)
         return Point(x, self.transform.slopes(z).log_jacobian - 0.5 * cost, np.zeros_like(w), chi2)

@@ -30,10 +30,9 @@ def modes_in_words(
         rhat: (parameter,).
         chi2: (chain, draw), to tell which mode fits better.
     """
+    swapped = _swaps_in_words(problem, draws, identical_components(problem))
     if not np.isfinite(rhat).any() or np.nanmax(rhat) < _AGREE:
-        return ""
-    sets = identical_components(problem)
-    swapped = _swaps_in_words(problem, draws, sets)
+        return swapped
     groups = _groups(draws)
     if len(groups) == 1:
         return swapped
@@ -110,14 +109,14 @@ def _swaps_in_words(problem: Problem, draws: np.ndarray, sets: Sequence[Sequence
         names = " and ".join(component.name for component in components)
         whole = [int(i) + 1 for i in np.flatnonzero(share > 0.99)]
         partly = [int(i) + 1 for i in np.flatnonzero((share > 0.01) & (share <= 0.99))]
-        if whole and not partly:
+        if not partly:
             verb = "has" if len(whole) == 1 else "have"
             words = chains_in_words(whole).capitalize()
             sentences.append(
                 f"{words} {verb} {names} swapped: the components are identical, so their names are free."
             )
         else:
-            sentences.append(f"{names} swap names within {chains_in_words(whole + partly)}.")
+            sentences.append(f"{names} swap names within {chains_in_words(partly)}.")
     if not sentences:
         return ""
     return " ".join([*sentences, "Set sort_labels, or narrow the bounds of their centers."])

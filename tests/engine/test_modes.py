@@ -1,0 +1,91 @@
+"""Chains that disagree: other modes, and identical components that swap names."""
+
+import numpy as np
+import pytest
+
+import engine
+from engine import Status
+from engine.samplers.diagnostics import diagnose
+from engine.samplers.modes import identical_components, modes_in_words, relabelled
+from engine.samplers.posterior import posterior
+from tests.engine.scenes import GALAXY, SKY, problem, with_parameters
+
+LEFT = with_parameters(
+    GALAXY, center=[12.0, 20.0], axis_ratio=0.8, radius_e=3.0, n={"value": 1.0, "fixed": True}
+)
+RIGHT = {**with_parameters(LEFT, center=[35.0, 20.0]), "name": "twin"}
+
+
+@pytest.fixture(scope="module")
+def twins() -> engine.Problem:
+    return problem([LEFT, RIGHT, SKY])
+
+
+def around(twins: engine.Problem, rng: np.random.Generator, chains: int = 4, draws: int = 500) -> np.ndarray:
+    sigma = np.full(len(twins.values), 0.05)
+    return twins.values + sigma * rng.normal(size=(chains, draws, len(sigma)))
+
+
+def swapped(twins: engine.Problem, draws: np.ndarray) -> np.ndarray:
+    names = twins.names
+    other = [
+        names.index(n.replace("galaxy", "twin") if n.startswith("galaxy") else n.replace("twin", "galaxy"))
+        for n in names
+    ]
+    return draws[..., other]
+
+
+def words(twins: engine.Problem, draws: np.ndarray) -> str:
+    return modes_in_words(twins, draws, diagnose(draws).rhat)
+
+
+def test_identical_components_are_found(twins):
+    assert [[c.name for c in found] for found in identical_components(twins)] == [["galaxy", "twin"]]
+    fixed = with_parameters(RIGHT, n={"value": 4.0, "fixed": True})
+    assert identical_components(problem([LEFT, {**fixed, "name": "twin"}, SKY])) == []
+    linked = {**with_parameters(RIGHT, radius_e={"link": "galaxy.radius_e"}), "name": "twin"}
+    assert identical_components(problem([LEFT, linked, SKY])) == []
+
+
+def test_chains_that_agree_have_one_mode(twins, rng):
+    assert words(twins, around(twins, rng)) == ""
+
+
+def test_a_chain_with_swapped_names_is_recognized_and_sorted_out(twins, rng):
+    draws = around(twins, rng)
+    mixed = draws.copy()
+    mixed[2] = swapped(twins, draws[2])
+    said = words(twins, mixed)
+    assert "Chain 3 has galaxy and twin swapped" in said
+    np.testing.assert_array_equal(relabelled(twins, mixed), draws)
+    found = posterior(twins, mixed, {})
+    assert found.status is Status.NOT_MIXED
+    assert "swapped" in found.message
+    assert posterior(twins, mixed, {}, sort_labels=True).status is Status.CONVERGED
+
+
+def test_names_that_switch_within_a_chain_are_recognized(twins, rng):
+    draws = around(twins, rng)
+    mixed = draws.copy()
+    mixed[0, 400:] = swapped(twins, draws[0, 400:])
+    assert "swap names within chain 1" in words(twins, mixed)
+
+
+def test_another_mode_is_named(twins, rng):
+    draws = around(twins, rng)
+    draws[3, :, twins.names.index("sky.intensity")] += 2.0
+    said = words(twins, draws)
+    assert said.startswith("Chain 4 sits in another mode, with another sky.intensity")
+    assert "narrow the bounds" in said
+
+
+def test_two_identical_components_are_not_given_a_confident_number():
+    start = [
+        with_parameters(LEFT, center=[20.0, 20.0], radius_e=4.0),
+        {**with_parameters(RIGHT, center=[26.0, 20.0], radius_e=4.0), "name": "twin"},
+        SKY,
+    ]
+    fitted = problem(start, truth=[LEFT, RIGHT, SKY])
+    result = engine.fit(fitted, "elliptical", start="scattered", seed=2, warmup=20, draws=80)
+    assert result.status is Status.NOT_MIXED
+    assert "mode" in result.message or "swap" in result.message
