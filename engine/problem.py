@@ -202,7 +202,7 @@ class Problem:
 
     def describe(self, values: Values = None) -> dict[str, object]:
         """Return the fit description with every parameter written out, at ``values``."""
-        from engine.description import describe
+        from engine.describe import describe
 
         return describe(self, self.space.vector(values))
 
