@@ -168,23 +168,26 @@ class Problem:
 
     def render(self, values: Values = None) -> np.ndarray:
         """Return the model image, (row, column), at ``values`` (the rest as described)."""
-        theta, _ = self.space.expand(self.space.vector(values))
         total = np.zeros(self.image.shape)
-        for tile, active in self._active(self.components, theta):
-            for component in active:
-                image = self._painter.image(component, tile.grid, theta[component.columns].tolist())
-                total[tile.rows, tile.columns] += image.cpu().numpy()
+        for _, tile, image in self._painted(values):
+            total[tile.rows, tile.columns] += image
         return total
 
     def render_components(self, values: Values = None) -> dict[str, np.ndarray]:
         """Return the image of each component, convolved with the PSF, by name."""
-        theta, _ = self.space.expand(self.space.vector(values))
+        # Tiles out of a component's reach are never written, so that they take no memory.
         images = {component.name: np.zeros(self.image.shape) for component in self.components}
-        for tile in self._tiles:
-            for component in self.components:
-                image = self._painter.image(component, tile.grid, theta[component.columns].tolist())
-                images[component.name][tile.rows, tile.columns] = image.cpu().numpy()
+        for component, tile, image in self._painted(values):
+            images[component.name][tile.rows, tile.columns] = image
         return images
+
+    def _painted(self, values: Values) -> Iterator[tuple[Component, Tile, np.ndarray]]:
+        """The image of each component on each tile in its reach."""
+        theta, _ = self.space.expand(self.space.vector(values))
+        for tile, active in self._active(self.components, theta):
+            for component in active:
+                image = self._painter.image(component, tile.grid, theta[component.columns].tolist())
+                yield component, tile, image.cpu().numpy()
 
     def residual_image(self, values: Values = None) -> np.ndarray:
         """Return data - model, (row, column); zero where pixels are ignored."""
