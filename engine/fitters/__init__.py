@@ -17,6 +17,7 @@ from engine.samplers.elliptical import Elliptical
 from engine.samplers.hamiltonian import Hmc, Nuts
 from engine.samplers.laplace import Laplace
 from engine.samplers.metropolis import Metropolis
+from engine.samplers.svi import Svi
 
 __all__ = ["Fitter", "configured", "fit", "registry", "steps"]
 
@@ -33,6 +34,7 @@ _FITTERS: tuple[type[Fitter], ...] = (
     Metropolis,
     Elliptical,
     Laplace,
+    Svi,
 )
 
 

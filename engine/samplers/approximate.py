@@ -20,7 +20,7 @@ _GOOD = 0.5
 def outcome_of(
     work: Work,
     draws: np.ndarray,
-    log_weight: Callable[[np.ndarray], float],
+    log_weight: Callable[[int], float],
     *,
     check: int,
     title: str,
@@ -32,7 +32,7 @@ def outcome_of(
     Args:
         work: What was approximated.
         draws: (chain, draw, parameter), independent.
-        log_weight: ln(posterior / approximation) at one draw, up to a constant.
+        log_weight: ln(posterior / approximation) at a draw, by its number, up to a constant.
         check: At how many draws to compare with the posterior itself.
         title: Of the approximation, for the message.
         sigma: Uncertainties by lm.
@@ -46,8 +46,8 @@ def outcome_of(
         status = before.status
         sentences.insert(0, before.status.value)
     if check:
-        chosen = flat[np.linspace(0, len(flat) - 1, min(check, len(flat))).astype(int)]
-        share = efficiency(np.array([log_weight(x) for x in chosen]))
+        chosen = np.linspace(0, len(flat) - 1, min(check, len(flat))).astype(int)
+        share = efficiency(np.array([log_weight(int(number)) for number in chosen]))
         words = "good" if share > _GOOD else "fair" if share > _POOR else "poor"
         sentences.append(
             f"It is a {words} approximation: weighted by the posterior, {100 * share:.0f} % of the draws remain."

@@ -15,22 +15,9 @@ from torch import Tensor
 
 from engine.samplers.base import Draw
 from engine.samplers.density import Density, Point
+from engine.samplers.potential import potential
 
 Kernel = Callable[[Callable[[dict[str, Tensor]], Tensor]], MCMCKernel]
-
-
-class _Potential(torch.autograd.Function):
-    """-ln density as autograd sees it: value and gradient come from one closed-form pass."""
-
-    @staticmethod
-    def forward(ctx: Any, w: Tensor, look: Callable[[np.ndarray], Point]) -> Tensor:
-        here = look(w.detach().numpy())
-        ctx.gradient = torch.from_numpy(-here.gradient)
-        return w.new_tensor(-here.log_density)
-
-    @staticmethod
-    def backward(ctx: Any, by_value: Tensor) -> tuple[Tensor, None]:
-        return by_value * ctx.gradient, None
 
 
 class _Momentum:
@@ -71,7 +58,8 @@ class PyroChain:
         self._seen: dict[bytes, Point] = {}
         self._evaluations = 0
         self._random = torch.Generator().manual_seed(seed % 2**63).get_state()
-        self._kernel: Any = make(lambda sites: _Potential.apply(sites["w"], self._look))  # type: ignore[no-untyped-call]
+        value = potential(self._look)
+        self._kernel: Any = make(lambda sites: value(sites["w"]))
         self._site = {"w": torch.from_numpy(np.array(w, dtype=float))}
         self._kernel.initial_params = self._site
         self._warmup = warmup

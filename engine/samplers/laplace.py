@@ -47,10 +47,10 @@ class Laplace(Fitter):
         )
         yield Move(x, normal.chi2, {"phase": "draws"})
 
-        def log_weight(draw: np.ndarray) -> float:
-            step = draw - peak
+        def log_weight(number: int) -> float:
+            step = flat[number] - peak
             solved: float = step @ np.linalg.solve(covariance, step)
-            return 0.5 * solved - 0.5 * work.cost(draw)[0]
+            return 0.5 * solved - 0.5 * work.cost(flat[number])[0]
 
         return outcome_of(
             work,
