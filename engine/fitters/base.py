@@ -138,27 +138,42 @@ class Fitter(param.Parameterized):
         for name, value in options.items():
             if name not in known:
                 raise OptionError(f"{cls.key} has no option '{name}'. {did_you_mean(name, known)}")
-            declared = cls.param[name]
-            bounds = getattr(declared, "bounds", None)
-            choices = getattr(declared, "objects", None)
             try:
                 cls(**{name: value})
             except (ValueError, TypeError) as error:
-                allowed = ""
-                if choices:
-                    allowed = f" It must be one of {', '.join(map(str, choices))}."
-                elif bounds:
-                    low, high = ("any" if b is None else f"{b:g}" for b in bounds)
-                    allowed = (
-                        f" It must lie between {low} and {high}."
-                        if high != "any"
-                        else f" The least is {low}."
-                    )
+                declared = cls.param[name]
                 raise OptionError(
-                    f"Option {name} of {cls.key} is {value!r}, which does not do: {declared.doc}{allowed}"
+                    f"Option {name} of {cls.key} is {value!r}, but must be {_allowed(declared)}. "
+                    f"What it means: {declared.doc}"
                 ) from error
         return cls(**options)
 
     def options(self) -> dict[str, Any]:
         """Return every option with its value."""
         return {name: getattr(self, name) for name in self.option_names()}
+
+
+def _allowed(declared: Any) -> str:
+    """What an option may be, in words that follow "must be"."""
+    choices = getattr(declared, "objects", None)
+    if choices:
+        return f"one of {', '.join(map(str, choices))}"
+    kinds = (
+        (param.Boolean, "true or false"),
+        (param.Integer, "a whole number"),
+        (param.Number, "a number"),
+        (param.List, "a list, such as [[a, b], [c]]"),
+        (param.Dict, "a mapping of names to values"),
+        (param.String, "a text"),
+    )
+    words = next((words for kind, words in kinds if isinstance(declared, kind)), "of another kind")
+    bounds = getattr(declared, "bounds", None)
+    if bounds is None or not isinstance(declared, param.Number):
+        return words
+    limits = []
+    for bound, inclusive, inside, outside in zip(
+        bounds, declared.inclusive_bounds, ("at least", "at most"), ("above", "below"), strict=True
+    ):
+        if bound is not None:
+            limits.append(f"{inside if inclusive else outside} {bound:g}")
+    return f"{words} {' and '.join(limits)}".rstrip()

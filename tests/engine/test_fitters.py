@@ -211,3 +211,20 @@ def test_multistart_names_minima_by_cost():
     ends = [(10.0, 500.0, Outcome(Status.CONVERGED, np.zeros(1))), (90.0, 400.0, None), (90.1, 400.1, None)]
     text = multistart.Multistart()._in_words(ends, 100)
     assert text == "2 distinct minima, chi2/dof 5 (1 start), 4 (2 starts)."
+
+
+@pytest.mark.parametrize(
+    ("fitter", "option", "value", "message"),
+    [
+        ("gradient", "learning_rate", 0, "gradient is 0, but must be a number above 0. What it"),
+        ("lm", "max_steps", 0, "must be a whole number at least 1"),
+        ("lm", "max_steps", 2.5, "must be a whole number at least 1"),
+        ("gradient", "schedule", "linear", "must be one of cosine, constant, exponential"),
+        ("gradient", "scaled", "maybe", "must be true or false"),
+        ("iterative", "groups", "disk", "must be a list"),
+        ("scipy", "method_options", 3, "must be a mapping of names to values"),
+    ],
+)
+def test_a_refused_option_says_what_is_allowed(fitter, option, value, message):
+    with pytest.raises(engine.OptionError, match=message):
+        configured(fitter, {option: value})

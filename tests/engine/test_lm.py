@@ -177,7 +177,7 @@ def test_too_few_pixels_are_refused():
     ("options", "message"),
     [
         ({"max_step": 5}, "Did you mean max_steps"),
-        ({"max_steps": 0}, "The least is 1"),
+        ({"max_steps": 0}, "must be a whole number at least 1"),
         ({"damping": "much"}, "damping of lm"),
     ],
 )
