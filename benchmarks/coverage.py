@@ -22,7 +22,7 @@ HEADER = """# Are the uncertainties right?
 
 `python benchmarks/coverage.py --galaxies 1000 --seed 2 --write docs/coverage.md` injects galaxies with known parameters
 (a Sersic on a flat sky, 64 x 64 pixels, a Gaussian PSF of sigma 1.3 pixels, Gaussian noise), fits each by
-Levenberg-Marquardt from nothing but a click on its center, and counts how often the truth lies within the stated interval.
+Levenberg-Marquardt from nothing but a click on its center, and counts how often the truth lies within the interval.
 A pull is (fitted - true) / uncertainty; its width is 1 where the uncertainty is right.
 
 """
@@ -97,12 +97,13 @@ def main() -> None:
     kept = ends.get("converged", 0)
     low, high = arguments.signal
     lines = [
-        f"{arguments.galaxies} galaxies, seed {arguments.seed}, signal to noise within radius_e from {low:g} to {high:g}; "
+        f"{arguments.galaxies} galaxies, seed {arguments.seed}, "
+        f"signal to noise within radius_e from {low:g} to {high:g}; "
         + ", ".join(f"{count} {word}" for word, count in sorted(ends.items(), key=lambda e: -e[1]))
         + ".",
         "",
-        f"| parameter | within 1 sigma (68.3 %, +-{100 * math.sqrt(0.683 * 0.317 / kept):.1f}) | within 2 sigma (95.4 %) "
-        "| mean pull | width of pulls |",
+        f"| parameter | within 1 sigma (68.3 %, +-{100 * math.sqrt(0.683 * 0.317 / kept):.1f}) "
+        "| within 2 sigma (95.4 %) | mean pull | width of pulls |",
         "|---|---|---|---|---|",
     ]
     every = []

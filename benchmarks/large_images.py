@@ -77,10 +77,16 @@ def one(side: int, count: int, steps: int) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sides", default="2048,4096", help="Image sides in pixels; side**2 / 167772 Sersics each.")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--sides", default="2048,4096", help="Image sides in pixels; side**2 / 167772 Sersics each."
+    )
     parser.add_argument("--steps", type=int, default=6, help="Levenberg-Marquardt steps per image.")
-    parser.add_argument("--one", type=int, help="Run this side in this process and print JSON (used internally).")
+    parser.add_argument(
+        "--one", type=int, help="Run this side in this process and print JSON (used internally)."
+    )
     arguments = parser.parse_args()
     if arguments.one:
         print(json.dumps(one(arguments.one, round(arguments.one**2 / 167772), arguments.steps)))

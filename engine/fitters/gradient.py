@@ -77,7 +77,7 @@ class GradientDescent(Fitter):
                 lowest, best, best_chi2 = here.cost, at, here.chi2
             return here.cost
 
-        for number in range(int(work.resumed.get("step", 0)), self.max_steps):
+        for number in range(int(work.resumed.get("descents", 0)), self.max_steps):
             rate = self._rate(number)
             for group in optimizer.param_groups:
                 group["lr"] = rate
@@ -89,7 +89,7 @@ class GradientDescent(Fitter):
                 )
             if not (finite and bool(torch.isfinite(y).all())):
                 return Outcome(Status.NOT_FINITE, best, "Lower the learning rate.")
-            yield Move(best, best_chi2, {"learning_rate": rate, "step": number + 1})
+            yield Move(best, best_chi2, {"learning_rate": rate, "descents": number + 1})
             if since >= self.patience:
                 break
         evaluate()

@@ -18,6 +18,7 @@ INTENSITY_E = Spec(
     unit="flux/pixel",
     lower=0.0,
     default=1.0,
+    label="intensity at Rₑ",
     help="Surface brightness at radius_e.",
 )
 RADIUS_E = Spec(
@@ -25,6 +26,7 @@ RADIUS_E = Spec(
     unit="pixel",
     lower=1e-3,
     default=5.0,
+    label="effective radius Rₑ",
     help="Semi-major axis of the ellipse that holds half of the flux.",
 )
 N = Spec(
@@ -33,6 +35,7 @@ N = Spec(
     lower=0.1,
     upper=12.0,
     default=2.0,
+    label="Sersic index n",
     help="Sersic index: 0.5 Gaussian, 1 exponential, 4 de Vaucouleurs.",
 )
 

@@ -39,12 +39,12 @@ def test_the_seed_example_is_there_fits_and_shows_its_residual(page: Page) -> No
     page.goto("/")
     page.get_by_role("link", name="Three galaxies").first.click()
     wait_for_image(page, "residual")
-    expect(cell(page, "sersic 0 n")).to_have_value("1.5")
+    expect(cell(page, "sersic 0 Sersic index n")).to_have_value("1.5")
     fit(page)
     expect(verdict(page)).to_contain_text("Converged")
     assert 0.99 < chi2_dof(page) <= 1.0127
-    expect(cell(page, "sersic 0 n")).to_have_value("2.1496")
-    expect(page.get_by_role("row", name="n", exact=False).filter(has_text="± 0.0046").first).to_be_visible()
+    expect(cell(page, "sersic 0 Sersic index n")).to_have_value("2.1496")
+    expect(page.get_by_role("row", name="Sersic index n").filter(has_text="± 0.0046").first).to_be_visible()
     for kind in ("data", "model", "residual"):
         assert page.evaluate(COLORS, kind) > 50, f"the {kind} panel is blank"
 
@@ -113,7 +113,7 @@ def test_a_simulated_galaxy_by_drop_and_click(page: Page, galaxy: Path) -> None:
     assert chi2_dof(page) == pytest.approx(1.0, abs=0.1)
     assert float(cell(page, "galaxy center x").input_value()) == pytest.approx(36, abs=0.05)
     assert float(cell(page, "galaxy center y").input_value()) == pytest.approx(27, abs=0.05)
-    assert float(cell(page, "galaxy n").input_value()) == pytest.approx(1, abs=0.1)
+    assert float(cell(page, "galaxy Sersic index n").input_value()) == pytest.approx(1, abs=0.1)
 
 
 def test_a_file_that_is_no_image_gets_a_sentence(page: Page, tmp_path: Path, complaints: list[str]) -> None:
@@ -159,12 +159,12 @@ def test_a_reload_keeps_the_fit_and_the_zoom_survives_one(page: Page) -> None:
     zoomed = page.evaluate(RANGES)
     fit(page)
     assert page.evaluate(RANGES) == zoomed, "new images must not move the view"
-    expect(page.get_by_role("row", name="radius e").filter(has_text="±")).to_have_count(3)
-    value = cell(page, "sersic 2 radius e").input_value()
+    expect(page.get_by_role("row", name="effective radius").filter(has_text="±")).to_have_count(3)
+    value = cell(page, "sersic 2 effective radius Rₑ").input_value()
     page.reload()
     wait_for_image(page, "residual")
     expect(verdict(page)).to_contain_text("Converged")
-    expect(cell(page, "sersic 2 radius e")).to_have_value(value)
+    expect(cell(page, "sersic 2 effective radius Rₑ")).to_have_value(value)
     expect(page.get_by_role("list", name="Runs").get_by_role("listitem")).to_have_count(1)
 
 
