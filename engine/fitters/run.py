@@ -44,6 +44,7 @@ def steps(
     Raises:
         FitterError: for an unknown fitter or a problem with nothing to fit.
         OptionError: for an unknown option or a value out of range.
+        ParameterError: for a step of a problem with other free parameters.
     """
     from engine.fitters import configured
 
@@ -51,9 +52,8 @@ def steps(
     problem.require_degrees_of_freedom()
     seed = problem.seed if seed is None else seed
     rng = np.random.default_rng(seed)
-    work = Work(
-        problem, rng, None if resume is None else resume.values, resumed=resume.info if resume else None
-    )
+    start = None if resume is None else problem.space.vector(resume.values)
+    work = Work(problem, rng, start, resumed=resume.info if resume else None)
     return _loop(problem, method, work, should_stop or (lambda: False), seed)
 
 

@@ -228,3 +228,10 @@ def test_multistart_names_minima_by_cost():
 def test_a_refused_option_says_what_is_allowed(fitter, option, value, message):
     with pytest.raises(engine.OptionError, match=message):
         configured(fitter, {option: value})
+
+
+def test_a_step_of_another_problem_is_refused():
+    step = next(engine.steps(problem([NEAR, SKY])))
+    other = problem([with_parameters(NEAR, n={"value": 1.5, "fixed": True}), SKY])
+    with pytest.raises(engine.ParameterError, match="8 values were given, but there are 7 free parameters"):
+        engine.fit(other, "lm", resume=step)
