@@ -21,8 +21,9 @@ class LevenbergMarquardt(Fitter):
     """Damped Gauss-Newton: (H + damping diag(H)) step = gradient, with the damping set by the gain ratio.
 
     Marquardt (1963); the update of the damping is Nielsen (1999), eq. 3.7. Bounds: a parameter on its bound
-    whose gradient points outward is held for the step, and steps are cut off at the bounds. Each step costs
-    one evaluation of model and Jacobian together.
+    whose gradient points outward is held for the step, and steps are cut off at the bounds. An axis ratio may
+    pass 1: the ellipse then goes on with its axes named the other way round. Each step costs one evaluation of
+    model and Jacobian together.
     """
 
     key = "lm"
@@ -49,15 +50,15 @@ class LevenbergMarquardt(Fitter):
         if not here.finite:
             return Outcome(Status.NOT_FINITE, x)
         for number in range(self.max_steps + 1):
-            remaining = expected_gain(x, here, space.lower, space.upper)
+            remaining = expected_gain(x, here, space.lower, space.open_upper)
             limit = self.tolerance * max(1.0, here.chi2 / work.problem.dof)
             if remaining <= limit or (idle >= _PATIENCE and remaining <= _NEAR_ENOUGH * limit):
                 return Outcome(Status.CONVERGED, x, normal=here)
             if number == self.max_steps:
                 break
-            step = damped_step(here, held(x, here, space.lower, space.upper), damping)
-            trial = np.clip(x + step, space.lower, space.upper)
-            step = trial - x
+            step = damped_step(here, held(x, here, space.lower, space.open_upper), damping)
+            step = np.clip(x + step, space.lower, space.open_upper) - x
+            trial = np.clip(space.fold(x + step), space.lower, space.upper)
             predicted = 2 * here.gradient @ step - step @ here.hessian @ step
             there = work.normal_equations(trial)
             gain = (here.cost - there.cost) / predicted if there.finite and predicted > 0 else -1.0

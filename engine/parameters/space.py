@@ -34,6 +34,51 @@ class ParameterSpace:
         self._linked = self._link_order()
         self._selection = np.zeros((len(self.parameters), len(self.free)))
         self._selection[self.free, np.arange(len(self.free))] = 1.0
+        self._folds = self._find_folds()
+        self.open_upper = self.upper.copy()
+        self.open_upper[[ratio for ratio, _, _ in self._folds]] = np.inf
+
+    def _find_folds(self) -> list[tuple[int, int, list[int]]]:
+        """Ellipses that may turn over: numbers in x of the axis ratio, the angle and the lengths along the major axis.
+
+        All of them must be free to follow: neither fixed, linked, bounded below 1, tied by a prior, nor what
+        another parameter follows.
+        """
+        followed = {
+            key
+            for p in self.parameters
+            if p.link is not None
+            for key in p.link.references
+            if key.partition(".")[0] != p.component
+        }
+        position = {self.parameters[i].key: at for at, i in enumerate(self.free)}
+        folds = []
+        for at, i in enumerate(self.free):
+            ratio = self.parameters[i]
+            if ratio.name != "axis_ratio" or ratio.upper != 1.0:
+                continue
+            own = [p for p in self.parameters if p.component == ratio.component]
+            angle = [p for p in own if p.name == "position_angle"]
+            lengths = [p for p in own if p.unit == "pixel" and not p.name.startswith("center.")]
+            turning = [ratio, *angle, *lengths]
+            if angle and all(p.free and p.prior is None and p.key not in followed for p in turning):
+                folds.append((at, position[angle[0].key], [position[p.key] for p in lengths]))
+        return folds
+
+    def fold(self, x: np.ndarray) -> np.ndarray:
+        """Return x with axis ratios above 1 turned over: the same ellipse, its axes named the other way round.
+
+        A fit that started a quarter turn off would otherwise end on axis_ratio = 1, where the angle has no slope.
+        """
+        folded = x
+        for ratio, angle, lengths in self._folds:
+            q = x[ratio]
+            if q > 1:
+                folded = folded.copy() if folded is x else folded
+                folded[ratio] = 1 / q
+                folded[angle] = x[angle] + 90.0
+                folded[lengths] = x[lengths] * q
+        return folded
 
     def _link_order(self) -> list[int]:
         """Linked parameters, each after those that it refers to."""

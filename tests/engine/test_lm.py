@@ -225,3 +225,30 @@ def test_a_fit_that_converges_with_its_last_step_has_converged():
     taken = len(engine.fit(fitted, "lm").history["step"]) - 1
     assert engine.fit(fitted, "lm", max_steps=taken).status is Status.CONVERGED
     assert engine.fit(fitted, "lm", max_steps=taken - 1).status is Status.OUT_OF_STEPS
+
+
+@pytest.mark.parametrize("axis_ratio", [0.5, 0.95])
+@pytest.mark.parametrize("turn", [45.0, 90.0, 120.0])
+def test_a_start_a_quarter_turn_off_is_rescued(axis_ratio, turn):
+    start = with_parameters(GALAXY, position_angle=30.0 + turn, axis_ratio=axis_ratio)
+    result = engine.fit(problem([start, SKY]), "lm")
+    assert result.status is Status.CONVERGED, result.message
+    assert result.all_values["galaxy.axis_ratio"] == pytest.approx(0.6, abs=0.02)
+    assert result.all_values["galaxy.position_angle"] == pytest.approx(30, abs=2)
+
+
+def test_turning_an_ellipse_over_leaves_the_image_alone():
+    fitted = problem()
+    x = fitted.values
+    over = x.copy()
+    over[fitted.names.index("galaxy.axis_ratio")] = 1 / 0.6
+    over[fitted.names.index("galaxy.position_angle")] -= 90
+    over[fitted.names.index("galaxy.radius_e")] *= 0.6
+    np.testing.assert_allclose(fitted.space.fold(over), x)
+    np.testing.assert_array_equal(fitted.space.fold(x), x)
+
+
+def test_a_bounded_axis_ratio_is_not_turned_over():
+    start = with_parameters(GALAXY, axis_ratio={"value": 0.4, "bounds": [0.1, 0.5]})
+    result = engine.fit(problem([start, SKY]), "lm")
+    assert result.at_bounds == ["galaxy.axis_ratio"]
