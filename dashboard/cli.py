@@ -104,7 +104,7 @@ def compare(
         typer.Option(
             "--fitters",
             metavar="A,B,...",
-            help="Instead of the file's fitters (or of all, when it names none).",
+            help="Instead of the file's; without either: lm,iterative,iterative-parameters,gradient.",
         ),
     ] = None,
     threads: Threads = 0,

@@ -7,7 +7,9 @@ from typing import Any
 import engine
 import engine.models
 from dashboard.commands import talk
+from engine.models.total_flux import ALTERNATIVES, offers_flux
 from engine.outputs import plain
+from engine.parameters import KINDS
 
 
 def models() -> list[dict[str, Any]]:
@@ -19,6 +21,7 @@ def models() -> list[dict[str, Any]]:
                 "title": model.title,
                 "summary": model.summary,
                 "formula": model.formula,
+                "source": model.source,
                 "parameters": [
                     {
                         "name": spec.name,
@@ -31,6 +34,9 @@ def models() -> list[dict[str, Any]]:
                     }
                     for spec in model.specs
                 ],
+                "instead_of_" + model.specs[model.amplitude].name: {
+                    spec.name: spec.help for spec in ALTERNATIVES.values() if offers_flux(model)
+                },
             }
         )
         for model in engine.models.registry().values()
@@ -68,8 +74,16 @@ def models_text() -> str:
         for spec in model["parameters"]:
             limits = f"period {spec['period']:g}" if spec["period"] else _limits(spec["lower"], spec["upper"])
             rows.append([spec["name"], spec["unit"], talk.number(spec["default"]), limits, spec["help"]])
-        head = f"{model['key']}: {model['summary']}\n    {model['formula']}"
-        parts.append(f"{head}\n{talk.table(rows, right=(2,), indent='    ')}")
+        head = f"{model['key']}: {model['summary']}\n    {model['formula']}\n    source: {model['source']}"
+        tail = "".join(
+            f"\n    in place of {key.removeprefix('instead_of_')}: {name}. {meaning}"
+            for key, totals in model.items()
+            if key.startswith("instead_of_")
+            for name, meaning in totals.items()
+        )
+        parts.append(f"{head}\n{talk.table(rows, right=(2,), indent='    ')}{tail}")
+    priors = [[f"{kind.name}({', '.join(kind.arguments)})", kind.help] for kind in KINDS.values()]
+    parts.append(f"Any parameter can have a prior:\n{talk.table(priors, indent='    ')}")
     return "\n\n".join(parts)
 
 

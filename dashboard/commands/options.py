@@ -10,6 +10,10 @@ import yaml
 import engine
 
 
+# What is compared where nobody says what: seconds together, not the minutes of searches and samplers.
+QUICK = ("lm", "iterative", "iterative-parameters", "gradient")
+
+
 def parsed(words: Sequence[str]) -> dict[str, Any]:
     """Options from `name=value` words; OptionError for a word without an equals sign.
 
@@ -39,7 +43,7 @@ def chosen(
 
 
 def all_chosen(problem: engine.Problem, fitters: str | None) -> list[tuple[str, dict[str, Any]]]:
-    """The fitters to compare: those named (separated by commas), else the file's, else every one."""
+    """The fitters to compare: those named (separated by commas), else the file's, else the quick ones."""
     if fitters is not None:
         names = [name.strip() for name in fitters.split(",") if name.strip()]
         if not names:
@@ -49,7 +53,7 @@ def all_chosen(problem: engine.Problem, fitters: str | None) -> list[tuple[str, 
         for name, _ in problem.fitters:
             known(name)
         return [(name, dict(own)) for name, own in problem.fitters]
-    return [(name, {}) for name in engine.fitters.registry()]
+    return [(name, {}) for name in QUICK]
 
 
 def known(name: str) -> None:

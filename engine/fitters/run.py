@@ -51,6 +51,9 @@ def steps(
     method = configured(fitter, options) if isinstance(fitter, str) else fitter
     problem.require_degrees_of_freedom()
     seed = problem.seed if seed is None else seed
+    if seed is None:
+        # Chosen here and recorded, so that the run can be repeated.
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
     rng = np.random.default_rng(seed)
     start = None if resume is None else problem.space.vector(resume.values)
     work = Work(problem, rng, start, resumed=resume.info if resume else None)

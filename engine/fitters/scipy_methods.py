@@ -152,7 +152,9 @@ class DifferentialEvolution(_Routine):
     def _run(self, work: Work, best: _Best, report: Report) -> str:
         from scipy.optimize import differential_evolution
 
-        lower, upper = search_box(work.space, work.start, self.width)
+        curvature = np.diag(work.normal_equations(work.start).hessian)
+        spread = 10 / np.sqrt(np.where(curvature > 0, curvature, np.inf))
+        lower, upper = search_box(work.space, work.start, self.width, spread)
 
         def value(x: np.ndarray) -> float:
             cost, chi2 = work.cost(x)

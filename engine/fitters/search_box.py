@@ -9,11 +9,13 @@ import numpy as np
 from engine.parameters import ParameterSpace
 
 
-def search_box(space: ParameterSpace, x: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
+def search_box(
+    space: ParameterSpace, x: np.ndarray, width: float, spread: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return (lower, upper), each (free,): the bounds where finite and tighter, else a range set by ``width``.
 
     Positive quantities span x / width .. x width, centers x +- 3 width pixels, angles a full turn, others
-    x +- width |x|.
+    x +- width |x|, or +- width times ``spread`` where that is more: what leaves room around 0.
     """
     lower, upper = np.empty_like(x), np.empty_like(x)
     for i, number in enumerate(space.free):
@@ -25,7 +27,8 @@ def search_box(space: ParameterSpace, x: np.ndarray, width: float) -> tuple[np.n
         elif parameter.spec.lower >= 0:
             low, high = x[i] / width, max(x[i], 1e-12) * width
         else:
-            low, high = x[i] - width * abs(x[i]) - 1e-12, x[i] + width * abs(x[i]) + 1e-12
+            reach = width * max(abs(x[i]), 0.0 if spread is None else spread[i], 1e-12)
+            low, high = x[i] - reach, x[i] + reach
         lower[i], upper[i] = max(low, space.lower[i]), min(high, space.upper[i])
     return lower, upper
 
