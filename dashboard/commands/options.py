@@ -9,7 +9,6 @@ import yaml
 
 import engine
 
-
 # What is compared where nobody says what: seconds together, not the minutes of searches and samplers.
 QUICK = ("lm", "iterative", "iterative-parameters", "gradient")
 
