@@ -9,7 +9,7 @@ up come before the clock starts, for every code alike.
 Cases: lm                    Levenberg-Marquardt          imfit, AstroPhot 0.18.0, AstroPhot 0.16.13
        iterative             one component at a time      AstroPhot 0.18.0, AstroPhot 0.16.13
        iterative-parameters  eleven parameters at a time  AstroPhot 0.18.0, AstroPhot 0.16.13
-       gradient              1000 steps of Adam           AstroPhot 0.16.13
+       gradient              Adam, 1000 steps at most     AstroPhot 0.16.13
 """
 
 import argparse

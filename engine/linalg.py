@@ -21,7 +21,8 @@ def gram(rows: Tensor) -> np.ndarray:
 def _scaled(hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Unit-diagonal form of the Hessian, and the scale of each parameter."""
     diagonal = np.diag(hessian)
-    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    # So little curvature is none: its inverse would overflow.
+    scale = 1 / np.sqrt(np.where(diagonal > 1e-200, diagonal, 1.0))
     return hessian * np.outer(scale, scale), scale
 
 

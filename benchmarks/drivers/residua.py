@@ -15,8 +15,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "iterative": {},
     # AstroPhot's chunks=11 is the size of a chunk, Residua's chunks their number: 22 parameters either way.
     "iterative-parameters": {"chunks": 2},
-    # As many steps as the peer takes, whether or not they still help.
-    "gradient": {"optimizer": "Adam", "max_steps": 1000, "patience": 1000},
+    # To its own stopping rule; the peer has none that it reaches and takes the 1000 steps it is given.
+    "gradient": {},
 }
 
 
