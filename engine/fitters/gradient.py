@@ -12,7 +12,7 @@ import torch
 
 from engine.errors import OptionError
 from engine.fitters.base import Fitter, Move, Moves, Outcome, Work
-from engine.fitters.newton import expected_gain
+from engine.fitters.newton import arrived
 from engine.problem import NormalEquations
 from engine.results import Status
 
@@ -101,20 +101,16 @@ class GradientDescent(Fitter):
             yield Move(best, best_chi2, {"learning_rate": rate, "descents": number + 1})
             if since >= self.patience:
                 break
-            if (number + 1) % _CHECK == 0 and self._arrived(work, best):
+            if (number + 1) % _CHECK == 0 and arrived(
+                work, best, work.normal_equations(best), self.tolerance
+            ):
                 return Outcome(Status.CONVERGED, best)
         evaluate()
-        if self._arrived(work, best):
+        if arrived(work, best, work.normal_equations(best), self.tolerance):
             return Outcome(Status.CONVERGED, best)
         if since >= self.patience:
             return Outcome(Status.STALLED, best, "Lower the learning rate, or finish with lm.")
         return Outcome(Status.OUT_OF_STEPS, best, "Gradient descent is slow; finish with lm.")
-
-    def _arrived(self, work: Work, x: np.ndarray) -> bool:
-        """True where a Gauss-Newton step would gain no more than the tolerance."""
-        here = work.normal_equations(x)
-        limit = self.tolerance * max(1.0, here.chi2 / work.problem.dof)
-        return here.finite and expected_gain(x, here, work.space.lower, work.space.open_upper) <= limit
 
     def _optimizer(self, y: torch.Tensor) -> torch.optim.Optimizer:
         kind = getattr(torch.optim, self.optimizer)

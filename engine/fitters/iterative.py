@@ -15,7 +15,7 @@ import param
 
 from engine.errors import OptionError, did_you_mean
 from engine.fitters.base import Fitter, Move, Moves, Outcome, Work
-from engine.fitters.newton import expected_gain
+from engine.fitters.newton import allowance, arrived
 from engine.results import Status
 
 Piece = tuple[str, list[int]]
@@ -45,7 +45,7 @@ class _ByPieces(Fitter):
         from engine.fitters import configured
 
         method = configured(self.inner, dict(self.inner_options or {}))
-        space, x = work.space, work.start
+        x = work.start
         here = work.normal_equations(x)
         yield Move(x, here.chi2, {"pass": 0, "piece": ""})
         if not here.finite:
@@ -69,10 +69,9 @@ class _ByPieces(Fitter):
                 x[keep] = outcome.x
                 yield Move(x, piece.chi2, {"pass": number, "piece": name})
             here = work.normal_equations(x)
-            limit = self.tolerance * max(1.0, here.chi2 / work.problem.dof)
-            if expected_gain(x, here, space.lower, space.upper) <= limit:
+            if arrived(work, x, here, self.tolerance):
                 return Outcome(Status.CONVERGED, x)
-            if self._settled and before - here.cost <= 1e-3 * limit:
+            if self._settled and before - here.cost <= 1e-3 * allowance(work, here, self.tolerance):
                 return Outcome(Status.STALLED, x, "Whole passes no longer lower chi2: finish with lm.")
         return Outcome(Status.OUT_OF_STEPS, x)
 

@@ -6,7 +6,7 @@ import numpy as np
 import param
 
 from engine.fitters.base import Fitter, Move, Moves, Outcome, Work
-from engine.fitters.newton import damped_step, expected_gain, held
+from engine.fitters.newton import allowance, damped_step, expected_gain, held
 from engine.results import Status
 
 # Beyond this damping a step is a millionth of the gradient step: nothing more to gain.
@@ -51,7 +51,7 @@ class LevenbergMarquardt(Fitter):
             return Outcome(Status.NOT_FINITE, x)
         for number in range(self.max_steps + 1):
             remaining = expected_gain(x, here, space.lower, space.open_upper)
-            limit = self.tolerance * max(1.0, here.chi2 / work.problem.dof)
+            limit = allowance(work, here, self.tolerance)
             if remaining <= limit or (idle >= _PATIENCE and remaining <= _NEAR_ENOUGH * limit):
                 return Outcome(Status.CONVERGED, x, normal=here)
             if number == self.max_steps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.fitters.base import Work
 from engine.linalg import damped_solve
 from engine.problem import NormalEquations
 
@@ -28,3 +29,19 @@ def expected_gain(x: np.ndarray, here: NormalEquations, lower: np.ndarray, upper
     The squared distance to the minimum in units of the uncertainties; James & Roos (1975) call it EDM.
     """
     return float(here.gradient @ damped_step(here, held(x, here, lower, upper), 1e-12))
+
+
+def allowance(work: Work, here: NormalEquations, tolerance: float) -> float:
+    """Return the gain that does not matter: ``tolerance``, or more of it where the fit is poor anyway."""
+    return tolerance * max(1.0, here.chi2 / work.problem.dof)
+
+
+def arrived(work: Work, x: np.ndarray, here: NormalEquations, tolerance: float) -> bool:
+    """Return True where a Gauss-Newton step would gain no more than the tolerance: what converged means here.
+
+    An axis ratio of 1 is no wall: an ellipse that would gain by turning over has not arrived.
+    """
+    if not here.finite:
+        return False
+    remaining = expected_gain(x, here, work.space.lower, work.space.open_upper)
+    return remaining <= allowance(work, here, tolerance)

@@ -11,7 +11,7 @@ import param
 
 from engine.fitters.base import Fitter, Move, Moves, Outcome, Work
 from engine.fitters.blocking import Report, stepwise
-from engine.fitters.newton import expected_gain
+from engine.fitters.newton import arrived
 from engine.fitters.search_box import search_box
 from engine.results import Status
 
@@ -56,10 +56,9 @@ class _Routine(Fitter):
 
         yield from stepwise(routine)
         end = work.normal_equations(best.x)
-        limit = self.tolerance * max(1.0, end.chi2 / work.problem.dof)
         if not end.finite:
             return Outcome(Status.NOT_FINITE, best.x)
-        if expected_gain(best.x, end, work.space.lower, work.space.upper) <= limit:
+        if arrived(work, best.x, end, self.tolerance):
             return Outcome(Status.CONVERGED, best.x)
         out = "iteration" in said[0].lower() or "evaluation" in said[0].lower()
         remark = f"scipy says: {said[0].strip().rstrip('.')}. Finish with lm."
