@@ -156,7 +156,9 @@ def test_a_profile_stays_finite_at_the_center_and_far_out(profile: Any) -> None:
 @pytest.mark.parametrize("likelihood", ["gaussian", "poisson", "student-t"])
 def test_reverse_mode_gives_the_gradient_of_the_normal_equations(likelihood, blurred):
     content = scenes.description([scenes.GALAXY, scenes.SKY], psf=blurred, likelihood=likelihood)
-    content["components"].append({"name": "other", "model": "exponential", "parameters": {"center": [9.2, 30.4]}})
+    content["components"].append(
+        {"name": "other", "model": "exponential", "parameters": {"center": [9.2, 30.4]}}
+    )
     content["components"][2]["parameters"] |= {"radius_e": {"link": "galaxy.radius_e"}}
     fitted = engine.load(content)
     x = fitted.values * 1.02
@@ -164,4 +166,6 @@ def test_reverse_mode_gives_the_gradient_of_the_normal_equations(likelihood, blu
     assert reverse.cost == pytest.approx(forward.cost, rel=1e-12)
     assert fitted.cost(x)[0] == pytest.approx(forward.cost, rel=1e-12)
     assert reverse.chi2 == pytest.approx(forward.chi2, rel=1e-12)
-    np.testing.assert_allclose(reverse.gradient, forward.gradient, rtol=1e-9, atol=1e-9 * abs(forward.gradient).max())
+    np.testing.assert_allclose(
+        reverse.gradient, forward.gradient, rtol=1e-9, atol=1e-9 * abs(forward.gradient).max()
+    )
