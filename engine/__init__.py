@@ -30,6 +30,7 @@ from engine.models.start import detect, start_values
 from engine.outputs import write_run
 from engine.problem import Problem
 from engine.results import FitResult, Status, Step
+from engine.saved import read_run
 from engine.simulate import simulate
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "north_angle",
     "pixel_scale",
     "read_image",
+    "read_run",
     "simulate",
     "sky_position",
     "start_values",
