@@ -30,6 +30,12 @@ from engine.models.start import detect, start_values
 from engine.outputs import write_run
 from engine.problem import Problem
 from engine.results import FitResult, Status, Step
+from engine.samplers.posterior_images import (
+    PosteriorImages,
+    PredictiveCheck,
+    posterior_images,
+    predictive_check,
+)
 from engine.saved import read_run
 from engine.simulate import simulate
 
@@ -47,6 +53,8 @@ __all__ = [
     "ModelError",
     "OptionError",
     "ParameterError",
+    "PosteriorImages",
+    "PredictiveCheck",
     "Problem",
     "Status",
     "Step",
@@ -60,6 +68,8 @@ __all__ = [
     "load",
     "north_angle",
     "pixel_scale",
+    "posterior_images",
+    "predictive_check",
     "read_image",
     "read_run",
     "simulate",

@@ -5,7 +5,8 @@ The files of a run folder and their contents:
 - `result.json`: the numbers and their provenance, strict JSON (null where a number is not finite). It is
   written last: a folder that has it is complete.
 - `images.fits`: extensions DATA, MODEL, RESIDUAL (data - model) and PULL (residual / sigma), then one
-  extension per component named `MODEL:<component>`. Each keeps the celestial WCS. Of a window, LTV1/LTV2 tell
+  extension per component named `MODEL:<component>`; of samplers also MODEL_MEAN and MODEL_SD, the model's mean
+  and standard deviation over the posterior. Each keeps the celestial WCS. Of a window, LTV1/LTV2 tell
   where its first pixel lies in the full image (IRAF's convention: window pixel = full pixel + LTV).
 - `parameters.ecsv`: one row per parameter, an astropy table.
 - `fit.yaml`: a description whose start values are the fitted ones, to be fitted again. Where the inputs were
@@ -40,6 +41,7 @@ from engine.derived import derived
 from engine.images import Image
 from engine.problem import Problem
 from engine.results import FitResult
+from engine.samplers.posterior_images import posterior_images
 
 RUN_FILES = ("result.json", "images.fits", "parameters.ecsv", "fit.yaml")
 _VERSIONED = ("residua", "torch", "numpy", "scipy", "astropy")
@@ -153,7 +155,17 @@ def image_list(problem: Problem, result: FitResult) -> fits.HDUList:
     hdus = [primary, *(_image_hdu(name, plane, header) for name, plane in planes.items())]
     for name, plane in problem.render_components(result.values).items():
         hdus.append(_image_hdu(f"MODEL:{name}", plane, header))
+    if result.draws is not None:
+        over_draws = posterior_images(problem, result, draws=_draws_to_render(image.data.size))
+        header["NDRAWS"] = (over_draws.draws, "draws of the posterior that this is from")
+        hdus.append(_image_hdu("MODEL_MEAN", over_draws.mean, header))
+        hdus.append(_image_hdu("MODEL_SD", over_draws.sd, header))
     return fits.HDUList(hdus)
+
+
+def _draws_to_render(pixels: int) -> int:
+    """Draws for the images over the posterior: 200 of a cut-out, fewer of images that take long to render."""
+    return min(max(20_000_000 // pixels, 20), 200)
 
 
 def parameter_table(problem: Problem, result: FitResult) -> Table:
