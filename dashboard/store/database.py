@@ -7,31 +7,46 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
 
 from dashboard.store.errors import StoreError
-from dashboard.store.models import SCHEMA_VERSION, Base, MetaRow
+from dashboard.store.migrations import UnknownLayout, migrate, newest
+from dashboard.store.models import MetaRow
 
 BUSY_SECONDS = 5
 
 
 def open_database(path: Path) -> Engine:
-    """The database at this path, made when missing; StoreError when another version of Residua wrote it."""
+    """The database at this path, made when missing and brought up to date when older.
+
+    StoreError when a later Residua wrote it.
+    """
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare)
-    Base.metadata.create_all(engine)
-    with Session(engine) as session, session.begin():
-        found = session.scalar(select(MetaRow.value).where(MetaRow.key == "schema_version"))
-        if found is None:
-            session.add(MetaRow(key="schema_version", value=str(SCHEMA_VERSION)))
-        elif found != str(SCHEMA_VERSION):
-            engine.dispose()
-            raise StoreError(
-                f"{path} has layout {found}, but this Residua writes layout {SCHEMA_VERSION}. "
-                "Use the Residua that made it, or another data folder."
-            )
+    try:
+        with engine.begin() as connection:
+            # Python's SQLite commits before each change of a table unless a transaction was begun by hand.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            migrate(connection)
+            _remember(connection, str(int(newest())))
+    except UnknownLayout as unknown:
+        engine.dispose()
+        raise StoreError(
+            f"{path} has layout {int(unknown.found)}, but this Residua writes layout {int(newest())}. "
+            "Use the Residua that made it, or another data folder."
+        ) from None
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
+
+
+def _remember(connection: Connection, layout: str) -> None:
+    where = MetaRow.key == "schema_version"
+    if connection.scalar(select(MetaRow.value).where(where)) is None:
+        connection.execute(insert(MetaRow).values(key="schema_version", value=layout))
+    else:
+        connection.execute(update(MetaRow).where(where).values(value=layout))
 
 
 def _prepare(connection: Any, record: Any) -> None:

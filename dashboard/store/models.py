@@ -1,16 +1,17 @@
-"""The tables. Only the store reads and writes them; everyone else sees dashboard.store.records."""
+"""The tables, as the newest of dashboard.store.migrations makes them.
+
+Only the store reads and writes them; everyone else sees dashboard.store.records.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, String
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, false
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
-
-SCHEMA_VERSION = 1
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -29,11 +30,15 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {dict[str, Any]: JSON, datetime: UtcTime}  # noqa: RUF012 (SQLAlchemy's own convention)
+    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy's own convention)
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+        datetime: UtcTime,
+    }
 
 
 class MetaRow(Base):
-    """Facts about the database itself: `schema_version`."""
+    """Facts about the database itself: by `schema_version` a Residua from before Alembic refuses a newer one."""
 
     __tablename__ = "meta"
 
@@ -81,3 +86,7 @@ class RunRow(Base):
     converged: Mapped[bool | None]
     chi2_dof: Mapped[float | None]
     error: Mapped[str | None] = mapped_column(String(4000))
+    tags: Mapped[list[str]] = mapped_column(server_default="[]")
+    note: Mapped[str] = mapped_column(String(4000), default="", server_default="")
+    starred: Mapped[bool] = mapped_column(default=False, server_default=false())
+    deleted: Mapped[datetime | None]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from collections.abc import Iterable
 
 # No vowels (no words by accident), no look-alikes (0/o, 1/l): 12 of these hold 56 bits.
 _ALPHABET = "23456789bcdfghjkmnpqrstvwxz"
 _ID_LENGTH = 12
 NAME_LENGTH = 120
+TAG_LENGTH = 40
+TAG_COUNT = 12
+NOTE_LENGTH = 4000
 
 
 def new_id() -> str:
@@ -39,3 +43,17 @@ def display_title(title: str, fallback: str = "Untitled") -> str:
     """A title on one line, without control or direction characters, at most 120 letters."""
     kept = "".join(letter if unicodedata.category(letter)[0] != "C" else " " for letter in title)
     return " ".join(kept.split())[:NAME_LENGTH] or fallback
+
+
+def display_tags(tags: Iterable[str]) -> list[str]:
+    """Tags as people type them made one line each, at most 40 long and 12 in number, each once."""
+    tidy = (display_title(tag, "")[:TAG_LENGTH].strip() for tag in tags)
+    return list(dict.fromkeys(tag for tag in tidy if tag))[:TAG_COUNT]
+
+
+def display_note(note: str) -> str:
+    """A note of several lines, without control or direction characters, at most 4000 letters."""
+    kept = "".join(
+        letter if letter == "\n" or unicodedata.category(letter)[0] != "C" else " " for letter in note
+    )
+    return kept.strip()[:NOTE_LENGTH]

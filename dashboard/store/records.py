@@ -61,7 +61,10 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One fit of a project's description as it was then. Times are UTC."""
+    """One fit of a project's description as it was then, and what people say of it. Times are UTC.
+
+    A run with a time in `deleted` is out of sight and goes for good a day later.
+    """
 
     id: str
     project_id: str
@@ -76,6 +79,10 @@ class Run:
     converged: bool | None
     chi2_dof: float | None
     error: str | None
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    starred: bool = False
+    deleted: datetime | None = None
 
     @property
     def seconds(self) -> float | None:

@@ -11,8 +11,8 @@ Calls may come from any thread. Each is one short transaction.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,13 +23,15 @@ from dashboard.store.database import FolderLock, open_database
 from dashboard.store.errors import NotFound, StoreError
 from dashboard.store.files import Blob, Files, Incoming
 from dashboard.store.models import FileRow, ProjectRow, RunRow
-from dashboard.store.names import display_name, display_title, is_id, new_id
+from dashboard.store.names import display_name, display_note, display_tags, display_title, is_id, new_id
 from dashboard.store.records import NEXT, File, Project, Run, RunStatus
 from dashboard.store.references import ROLES, resolve
 
 Row = TypeVar("Row", ProjectRow, FileRow, RunRow)
 
 ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
+# How long a deleted run can be brought back, over a restart too.
+UNDO_TIME = timedelta(days=1)
 
 
 class Store:
@@ -54,6 +56,7 @@ class Store:
             self._lock.release()
             raise
         self._session = sessionmaker(self._engine, expire_on_commit=False)
+        self.purge_runs(before=datetime.now(UTC) - UNDO_TIME)
 
     def close(self) -> None:
         """Close the database and let another server use the folder."""
@@ -212,6 +215,9 @@ class Store:
             description=dict(description),
             created=datetime.now(UTC),
             message="Waiting for a free worker.",
+            tags=[],
+            note="",
+            starred=False,
         )
         with self._session.begin() as session:
             _get(session, ProjectRow, project_id, "project").updated = row.created
@@ -224,8 +230,8 @@ class Store:
             return _run(_get(session, RunRow, run_id, "run"))
 
     def runs(self, project_id: str | None = None, *, limit: int | None = None) -> list[Run]:
-        """The runs of a project (or of all), the newest first."""
-        query = select(RunRow).order_by(RunRow.created.desc(), RunRow.id)
+        """The runs of a project (or of all) that are not deleted, the newest first."""
+        query = select(RunRow).where(RunRow.deleted.is_(None)).order_by(RunRow.created.desc(), RunRow.id)
         if project_id is not None:
             query = query.where(RunRow.project_id == project_id)
         with self._session() as session:
@@ -259,6 +265,49 @@ class Store:
             if moved is None:
                 return None
             return _run(_get(session, RunRow, run_id, "run"))
+
+    def annotate_run(
+        self,
+        run_id: str,
+        *,
+        tags: Iterable[str] | None = None,
+        note: str | None = None,
+        starred: bool | None = None,
+    ) -> Run:
+        """Set what people say of a run; what is not given stays."""
+        with self._session.begin() as session:
+            row = _get(session, RunRow, run_id, "run")
+            if tags is not None:
+                row.tags = display_tags(tags)
+            if note is not None:
+                row.note = display_note(note)
+            if starred is not None:
+                row.starred = starred
+            return _run(row)
+
+    def delete_run(self, run_id: str) -> Run:
+        """Take a run out of sight; `restore_run` brings it back for a day. StoreError while it goes on."""
+        with self._session.begin() as session:
+            row = _get(session, RunRow, run_id, "run")
+            if row.status in ACTIVE:
+                raise StoreError(f"This {row.fitter} run is {row.status}. Cancel it first, then delete it.")
+            row.deleted = row.deleted or datetime.now(UTC)
+            return _run(row)
+
+    def restore_run(self, run_id: str) -> Run:
+        """Undo `delete_run`; NotFound when the run is gone for good."""
+        with self._session.begin() as session:
+            row = _get(session, RunRow, run_id, "run")
+            row.deleted = None
+            return _run(row)
+
+    def purge_runs(self, before: datetime) -> list[str]:
+        """Remove the runs deleted before this time, with their files; their ids."""
+        with self._session.begin() as session:
+            purged = list(session.scalars(delete(RunRow).where(RunRow.deleted < before).returning(RunRow.id)))
+        for run_id in purged:
+            shutil.rmtree(self._runs / run_id, ignore_errors=True)
+        return purged
 
     def run_folder(self, run_id: str) -> Path:
         """The folder a run writes to (made by the run)."""
@@ -326,4 +375,8 @@ def _run(row: RunRow) -> Run:
         converged=row.converged,
         chi2_dof=row.chi2_dof,
         error=row.error,
+        tags=tuple(row.tags),
+        note=row.note,
+        starred=row.starred,
+        deleted=row.deleted,
     )
