@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
 
 from engine.errors import DescriptionError, did_you_mean
 from engine.simulate import gaussian_psf, simulate
+
+if TYPE_CHECKING:
+    from engine.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,33 @@ def example(name: str) -> dict[str, Any]:
         "fitters": ["lm"],
         "seed": 42,
     }
+
+
+@functools.lru_cache(maxsize=8)
+def _pixels(name: str) -> np.ndarray:
+    return np.asarray(example(name)["images"][0]["data"])
+
+
+def true_values(problem: Problem) -> dict[str, float]:
+    """Return the true values of parameters where ``problem`` is about the image of an example, else nothing.
+
+    Components are matched by name and model; values are those the image was made with, keyed as in the problem.
+    """
+    image = problem.image
+    for name, case in EXAMPLES.items():
+        if image.shape != case.shape or image.origin != (0, 0):
+            continue
+        if not np.array_equal(image.data, _pixels(name)):
+            continue
+        models = {component.name: component.model.key for component in problem.components}
+        found: dict[str, float] = {}
+        for part in case.truth:
+            if models.get(part["name"]) == part["model"]:
+                for key, value in part["parameters"].items():
+                    pairs = zip(("x", "y"), value, strict=True) if key == "center" else (("", value),)
+                    found |= {f"{part['name']}.{key}{axis and '.' + axis}": float(v) for axis, v in pairs}
+        return {p.key: found[p.key] for p in problem.parameters if p.key in found}
+    return {}
 
 
 def write_example(name: str, folder: str | Path) -> Path:

@@ -16,7 +16,7 @@ BELOW: dict[str, tuple[str, ...]] = {
     # dashboard's parts, from the bottom: each may import those listed for it, and the engine.
     "jobs": ("jobs", "store", "settings", "references"),
     "store": ("store", "settings"),
-    "figures": ("figures",),
+    "figures": ("figures", "words"),
     "state": ("state", "services", "store", "jobs", "settings", "figures", "words"),
     "views": ("views", "figures", "state", "services", "store", "jobs", "settings", "ui"),
 }

@@ -1,0 +1,1 @@
+"""Figures for paper, by matplotlib: the shapes of the screen's figures as PDF and PNG."""
