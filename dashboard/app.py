@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import secrets
@@ -18,10 +17,11 @@ import torch
 from bokeh.server.server import Server
 
 from dashboard import ui
+from dashboard.corner_route import corner_routes
 from dashboard.guard import guard
 from dashboard.jobs import Jobs
 from dashboard.listen import check_port, free_port
-from dashboard.pages import fit, home
+from dashboard.pages import fit, home, run
 from dashboard.routes import api_routes
 from dashboard.services import Services
 from dashboard.settings import Settings
@@ -101,16 +101,14 @@ def _serve(services: Services, port: int) -> Server:
     pages: dict[str, Callable[[], Any]] = {
         "/": _page(lambda: home.home(services)),
         "/fit/{project}": _page(lambda: fit.fit(services, pn.state.route_params["project"])),
+        "/run/{run}": _page(lambda: run.run(services, pn.state.route_params["run"])),
     }
-    if importlib.util.find_spec("dashboard.pages.run") is not None:
-        run = importlib.import_module("dashboard.pages.run")
-        pages["/run/{run}"] = _page(lambda: run.run(services, pn.state.route_params["run"]))
     server: Server = pn.serve(
         pages,
         port=port,
         address=settings.host,
         websocket_origin=settings.origins(port),
-        extra_patterns=api_routes(services),
+        extra_patterns=[*corner_routes(services), *api_routes(services)],
         static_dirs={"assets": str(ui.static_folder())},
         title="Residua",
         show=False,

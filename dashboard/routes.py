@@ -37,6 +37,7 @@ DOWNLOADS = {
     "images.fits": "application/fits",
     "parameters.ecsv": "text/plain; charset=utf-8",
     "fit.yaml": "text/plain; charset=utf-8",
+    "draws.nc": "application/x-netcdf",
 }
 ARCHIVE = "all.zip"
 INSPECT_SECONDS = 60

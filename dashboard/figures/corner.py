@@ -220,7 +220,8 @@ def _add_paths(plot: figure, shapes: CornerShapes) -> None:
             "ys",
             source=ColumnDataSource(_columns([shapes.truths])),
             line_color=INK,
-            line_width=1.3,
+            line_width=1.2 if len(shapes.names) <= _UPRIGHT else 0.8,
+            line_alpha=0.8,
             line_dash="4 3",
             name="truths",
         )

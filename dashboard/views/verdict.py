@@ -18,6 +18,7 @@ DOWNLOADS = (
     ("parameters.ecsv", "table of parameters"),
     ("fit.yaml", "fit description, to run again"),
 )
+DRAWS_DOWNLOADS = (("draws.nc", "draws of the posterior, netCDF, for ArviZ"),)
 
 
 def icon(kind: str) -> str:
@@ -72,11 +73,12 @@ def _derived(rows: Sequence[Mapping[str, str]]) -> str:
     return f'<details><summary>Derived quantities</summary><table class="derived">{"".join(lines)}</table></details>'
 
 
-def downloads(run_id: str) -> str:
-    """Links to the files of a run."""
+def downloads(run_id: str, *, draws: bool = False) -> str:
+    """Links to the files of a run, with those of its ``draws`` where it has any."""
+    files = (*DOWNLOADS, *(DRAWS_DOWNLOADS if draws else ()))
     links = "".join(
         f'<li><a href="/api/runs/{escape(run_id)}/files/{name}" download title="{escape(what)}">{name}</a></li>'
-        for name, what in DOWNLOADS
+        for name, what in files
     )
     title = '<h2 class="section">Files</h2>'
     return f'<nav aria-label="Files of this run">{title}<ul class="files-of-run">{links}</ul></nav>'

@@ -1,0 +1,92 @@
+"""Images that are looked at, not worked on, with a color bar: model of a draw, its residual, scatter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from bokeh.models import (
+    BasicTicker,
+    ColorBar,
+    ColumnDataSource,
+    HoverTool,
+    LinearColorMapper,
+    PanTool,
+    Range1d,
+    ResetTool,
+    WheelZoomTool,
+)
+from bokeh.plotting import figure
+
+from dashboard.figures.corner import INK
+from dashboard.figures.image import BLANK, ImagePanel, image_columns
+from dashboard.figures.palettes import IMAGE_PALETTES, RESIDUAL_PALETTES
+
+BRIGHTNESS = IMAGE_PALETTES["viridis"]
+SIGNED = RESIDUAL_PALETTES["blue-red"]
+GAMMA = 256
+
+
+def shared_ranges(shape: tuple[int, int], origin: tuple[int, int] = (0, 0)) -> tuple[Range1d, Range1d]:
+    """Ranges around an image of ``shape``, to be given to maps that move together."""
+    return (
+        Range1d(origin[0] - 0.5, origin[0] + shape[1] - 0.5),
+        Range1d(origin[1] - 0.5, origin[1] + shape[0] - 0.5),
+    )
+
+
+def map_panel(
+    kind: str, ranges: tuple[Range1d, Range1d], palette: list[str] = BRIGHTNESS, height: int = 300
+) -> ImagePanel:
+    """An empty map; fill its source with :func:`image_columns` and set its mapper's limits."""
+    pan, wheel = PanTool(), WheelZoomTool(zoom_on_axis=False)
+    plot = figure(
+        name=f"map-{kind}",
+        x_range=ranges[0],
+        y_range=ranges[1],
+        tools=[pan, wheel, ResetTool()],
+        active_drag=pan,
+        active_scroll=wheel,
+        toolbar_location=None,
+        sizing_mode="stretch_width",
+        height=height,
+        min_width=140,
+        match_aspect=True,
+        min_border=2,
+        outline_line_color=None,
+        background_fill_color=None,
+        border_fill_color=None,
+    )
+    plot.axis.visible = False
+    plot.grid.visible = False
+    mapper = LinearColorMapper(palette=palette, low=0, high=1, nan_color="#808080")
+    source = ColumnDataSource({"image": [BLANK], "x": [-0.5], "y": [-0.5], "dw": [1], "dh": [1]})
+    drawn = plot.image(
+        "image", "x", "y", "dw", "dh", source=source, color_mapper=mapper, name=f"map-image-{kind}"
+    )
+    plot.add_tools(HoverTool(renderers=[drawn], tooltips=[("x, y", "$x{0.0}, $y{0.0}"), ("value", "@image")]))
+    plot.add_layout(
+        ColorBar(
+            color_mapper=mapper,
+            orientation="horizontal",
+            height=8,
+            padding=4,
+            margin=0,
+            label_standoff=3,
+            major_label_text_font_size="11px",
+            major_label_text_color=INK,
+            ticker=BasicTicker(desired_num_ticks=5),
+            background_fill_alpha=0,
+            bar_line_color=None,
+        ),
+        "below",
+    )
+    return ImagePanel(kind, plot, source, mapper)
+
+
+def show(panel: ImagePanel, image: np.ndarray, limits: tuple[float, float], origin: tuple[int, int]) -> None:
+    """Put pixels on a map, with the values at the ends of its colors."""
+    low, high = limits
+    panel.mapper.update(low=low, high=high if high > low else low + 1e-12)
+    columns: Mapping[str, object] = image_columns(image, origin)
+    panel.source.data = dict(columns)
