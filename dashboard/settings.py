@@ -80,6 +80,20 @@ class Settings:
         low=1,
         high=1_000_000,
     )
+    inspect_seconds: int = setting(
+        60,
+        "Seconds that reading an uploaded file may take before it is refused.",
+        environment=("RESIDUA_INSPECT_SECONDS",),
+        low=1,
+        high=3600,
+    )
+    inspect_memory_mb: int = setting(
+        4000,
+        "Memory, in megabytes, that reading an uploaded file may take before it is refused.",
+        environment=("RESIDUA_INSPECT_MEMORY_MB",),
+        low=100,
+        high=1_000_000,
+    )
     allowed_hosts: str = setting(
         "",
         "Further host names, separated by commas, under which browsers may open this server "

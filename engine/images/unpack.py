@@ -121,7 +121,7 @@ def _inflate(
                 size += len(chunk)
                 if size > ceiling:
                     raise ImageError(
-                        f"{label} is too large: unpacked, its size passes the limit of {ceiling >> 20} MiB "
+                        f"{label} is too large: unpacked, its size passes the limit of {ceiling // 1_000_000} MB "
                         f"for a {packing} file of {packed_size >> 10} kiB. Unpack it yourself and give a "
                         "cut-out."
                     )

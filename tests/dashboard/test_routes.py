@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import http.client
 import io
 import signal
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import numpy as np
 import pytest
 from astropy.io import fits
 
@@ -161,6 +164,21 @@ def test_a_file_over_the_limit_is_refused(server, project, chunked):
     assert answer.status == 413
     assert "galaxy.fits is larger than the 1 MB this server takes" in answer.json["error"]
     assert server.leftovers == []
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_a_packed_file_may_not_hold_more_than_the_limit(server, project, pack):
+    data = pack(fits_bytes(np.zeros((600, 600))))
+    assert len(data) < 100_000
+    answer = server.upload(project, data)
+    assert answer.status == 422
+    assert "galaxy.fits is too large: unpacked, its size passes the limit of 1 MB" in answer.json["error"]
+
+
+def test_a_file_without_usable_pixels_is_refused(server, project):
+    answer = server.upload(project, fits_bytes(np.full((20, 20), np.nan)))
+    assert answer.status == 422
+    assert "All 400 pixels of galaxy.fits are NaN" in answer.json["error"]
 
 
 def test_a_sender_who_hangs_up_leaves_nothing(server, project):

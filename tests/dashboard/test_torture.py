@@ -1,7 +1,13 @@
-"""Every broken file of the shared set, through the command line and through the upload route."""
+"""Every broken file of the shared set: through the command line, and all at once through the upload route."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +17,10 @@ import yaml
 from typer.testing import CliRunner
 
 from dashboard.cli import app
+from dashboard.services import Services
+from dashboard.settings import Settings
+from dashboard.state.session import Session
+from dashboard.store import Store, file_reference
 from tests.dashboard.server import Server, projects_of, start
 
 ROLES = ("sigma", "variance", "mask", "psf")
@@ -58,32 +68,139 @@ def test_check_accepts_or_refuses(torture_item, shared_data, tmp_path):
         assert result.stdout == ""
 
 
+@dataclass
+class Sent:
+    """One item and what became of it: the route's answer, then the page's sentence where it took the file."""
+
+    item: dict[str, Any]
+    status: int
+    answer: dict[str, Any]
+    seconds: float
+    refused: str = ""
+    said: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> set[str]:
+        """The manifest's words that describe how it ended."""
+        chosen_from = sum(one["kind"] == "image" for one in self.answer.get("extensions", ()))
+        asked = {"ask"} if chosen_from > 1 else set()
+        if self.refused:
+            return {"reject", *asked}
+        # A doubt that is spelled out leaves the choice to the person, so it counts as asking too.
+        return {"accept", *asked} | ({"accept_warn", "ask"} if self.said else set())
+
+
+@dataclass
+class Flood:
+    """All items sent at once to one server."""
+
+    sent: list[Sent]
+    health: list[tuple[int, float]]
+    left: int
+    log: str
+
+
+def send(server: Server, project: str, item: dict[str, Any], folder: Path) -> Sent:
+    path = folder / item["file"]
+    role = item["role"] if item["role"] in ROLES else "image"
+    query = f"role={role}&name={quote(item.get('upload_as', item['file']), safe='')}"
+    data = b"" if path.is_dir() else path.read_bytes()  # what a browser sends for a folder
+    began = time.monotonic()
+    answer = server.upload(project, data, query)
+    return Sent(item, answer.status, answer.json, time.monotonic() - began)
+
+
+def page_opens(store: Store, companions: dict[str, dict[str, Any]], sent: Sent) -> None:
+    """What the page does with a file that the route took: give it its role beside its companions."""
+    base, item = companions["base_image.fits"], sent.item
+    project = store.create_project(item["file"])
+    session = Session(Services(store, None, Settings()), project.id, on_step=lambda _: None)  # type: ignore[arg-type]
+    arrived = [companions[name] for name in item.get("with", []) if name in companions]
+    if sent.answer["file"]["role"] != "image":
+        arrived = [
+            base,
+            *(one for one in arrived if one["role"] not in ("image", sent.answer["file"]["role"])),
+        ]
+        if item["role"] == "variance":
+            arrived = [one for one in arrived if one["role"] != "sigma"]
+    answers = []
+    for file in [*arrived, sent.answer["file"]]:
+        kept = store.add_file(project.id, file["role"], file["name"], store.file(file["id"]).path)
+        answers.append({"file": {"id": kept.id, "role": kept.role, "reference": file_reference(kept)}})
+
+    async def arrive() -> None:
+        await session.open()
+        await session.files_arrived(answers[:-1])
+        assert not session.state.refused, session.state.refused
+        answers[-1]["file"]["reference"] = sent.answer["file"]["reference"].replace(
+            sent.answer["file"]["id"], answers[-1]["file"]["id"]
+        )
+        await session.files_arrived(answers[-1:])
+
+    asyncio.run(arrive())
+    state = session.state
+    sent.refused = state.refused or state.error
+    image = state.opened.image
+    notices = () if image is None else image.notices
+    sent.said = tuple(one for one in notices if not one.startswith("No noise was given"))
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory):
-    server = start(tmp_path_factory.mktemp("torture") / "data")
-    yield server
-    server.stop()
+def flood(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Flood:
+    folder = shared_data / "torture" / "files"
+    items = json.loads((folder.parent / "manifest.json").read_text())["items"]
+    data_dir = tmp_path_factory.mktemp("torture") / "data"
+    server = start(data_dir)
+    health: list[tuple[int, float]] = []
+    try:
+        (project,) = projects_of(server)
+        with ThreadPoolExecutor(len(items)) as senders:
+            waiting = [senders.submit(send, server, project, item, folder) for item in items]
+            while not all(one.done() for one in waiting):
+                began = time.monotonic()
+                health.append((server.request("GET", "/api/health").status, time.monotonic() - began))
+                time.sleep(0.2)
+            sent = [one.result() for one in waiting]
+        health.append((server.request("GET", "/api/health").status, 0.0))
+        left = len(server.leftovers)
+    finally:
+        server.stop()
+    by_name = {one.item["file"]: one.answer["file"] for one in sent if one.status == 201}
+    companions = {name: by_name[name] for name in by_name if name.startswith("base_")}
+    with closing(Store(data_dir)) as store:
+        for one in sent:
+            if one.status == 201:
+                page_opens(store, companions, one)
+            else:
+                one.refused = one.answer["error"]
+    return Flood(sent, health, left, (data_dir.parent / "server.log").read_text())
 
 
-def test_the_upload_route_survives(torture_item, shared_data, server: Server):
+@pytest.fixture
+def sent(flood: Flood, torture_item: dict[str, Any]) -> Sent:
+    return next(one for one in flood.sent if one.item == torture_item)
+
+
+def test_each_upload_ends_as_its_manifest_says(torture_item, request):
     if torture_item is None:
         pytest.skip(SKIP)
-    name = torture_item.get("upload_as", torture_item["file"])
-    path: Path = shared_data / "torture" / "files" / torture_item["file"]
-    data = b"" if path.is_dir() else path.read_bytes()  # what a browser sends for a folder
-    (project,) = projects_of(server)
-    answer = server.upload(project, data, f"name={quote(name, safe='')}")
-    assert answer.status in (201, 422), answer.body
-    if answer.status == 201:
-        shown = answer.json["file"]["name"]
+    sent: Sent = request.getfixturevalue("sent")
+    assert sent.status in (201, 422), sent.answer
+    assert sent.words & {torture_item["expect"], *torture_item["also_ok"]}, (sent.refused, sent.said)
+    if sent.refused:
+        assert "Traceback" not in sent.refused
+        assert "/files/" not in sent.refused
+        assert len(sent.refused.splitlines()) == 1
+    if sent.status == 201:
+        shown = sent.answer["file"]["name"]
         assert shown
         assert len(shown) <= 120
         assert "/" not in shown
         assert all(letter.isprintable() for letter in shown)
-    else:
-        assert allowed(torture_item) & {2}, answer.json
-        assert "Traceback" not in answer.json["error"]
-        assert str(server.data_dir) not in answer.json["error"]
-        assert len(answer.json["error"].splitlines()) == 1
-    assert server.request("GET", "/api/health").status == 200
-    assert server.leftovers == []
+
+
+def test_the_server_lives_through_all_of_them_at_once(flood):
+    assert {status for status, _ in flood.health} == {200}
+    assert max(one.seconds for one in flood.sent) < 60
+    assert flood.left == 0
+    assert "Traceback" not in flood.log, flood.log

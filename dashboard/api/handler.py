@@ -1,0 +1,79 @@
+"""What all routes share: one shape for errors, harmless headers, no requests from other sites."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import secrets
+from typing import Any
+from urllib.parse import urlsplit
+
+from tornado.web import HTTPError, RequestHandler
+
+import engine
+from dashboard.services import Services
+from dashboard.store import NotFound, StoreError
+
+logger = logging.getLogger("residua.routes")
+
+
+class RefusedError(Exception):
+    """A request that is refused, with the HTTP status and the sentence for its sender."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class ApiHandler(RequestHandler):
+    """What all routes share: JSON errors without tracebacks, harmless headers."""
+
+    services: Services
+
+    def initialize(self, services: Services, **parts: Any) -> None:
+        self.services = services
+
+    def set_default_headers(self) -> None:
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
+        self.clear_header("Server")
+
+    def refuse_other_sites(self) -> None:
+        """Refuse what a page of another site makes a browser send here.
+
+        Browsers put Origin on every cross-site POST and Sec-Fetch-Site on all they send; scripts use neither.
+        """
+        origin = self.request.headers.get("Origin")
+        site = self.request.headers.get("Sec-Fetch-Site", "same-origin")
+        foreign = origin is not None and urlsplit(origin).netloc.lower() != self.request.host.lower()
+        if foreign or site not in ("same-origin", "none"):
+            raise RefusedError(403, "This request came from another site, so it was refused.")
+
+    def answer(self, content: dict[str, Any], status: int = 200) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.finish(json.dumps(content, allow_nan=False, default=str))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+        if isinstance(error, NotFound):
+            self.answer({"error": str(error)}, 404)
+        elif isinstance(error, engine.EngineError | StoreError):
+            self.answer({"error": str(error)}, 422)
+        elif isinstance(error, RefusedError):
+            self.answer({"error": str(error)}, error.status)
+        elif isinstance(error, HTTPError):
+            self.answer(
+                {"error": f"The server refused this request ({error.status_code})."}, error.status_code
+            )
+        elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            self.answer({"error": "The server's disk is full. Delete old projects, then try again."}, 507)
+        else:
+            code = secrets.token_hex(4)
+            logger.error("[%s] %s %s failed", code, self.request.method, self.request.path, exc_info=error)
+            self.answer({"error": f"Something went wrong here. The server's log has it as {code}."}, 500)
+
+    def log_exception(self, *arguments: Any) -> None:
+        """Errors are logged once, in `write_error`; refusals are not errors of ours."""

@@ -1,0 +1,121 @@
+"""Files on their way in: streamed to disk, looked into by a process of its own, then kept or refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from tornado.web import stream_request_body
+
+from dashboard.api.handler import ApiHandler, RefusedError
+from dashboard.api.inspection import Inspector
+from dashboard.services import Services
+from dashboard.store import StoreError, file_reference
+from dashboard.store.files import Incoming
+from dashboard.store.names import display_name
+from dashboard.store.references import ROLES
+
+UPLOAD_SECONDS = 3600
+# A refused sender may go on sending this much, so that it gets round to reading why.
+DRAINED_BYTES = 64_000_000
+_SHOWN = ("notices", "header", "default_index", "extensions")
+
+
+@stream_request_body
+class UploadHandler(ApiHandler):
+    """Takes a file in without ever holding more than a chunk of it in memory."""
+
+    _incoming: Incoming | None = None
+    _refusal: Exception | None = None
+    _received = 0
+    _project = ""
+    _role = ""
+    _name = ""
+
+    def initialize(self, services: Services, **parts: Any) -> None:
+        super().initialize(services)
+        self._inspector: Inspector = parts["inspector"]
+
+    def prepare(self) -> None:
+        self._limit = self.services.settings.max_upload_bytes
+        # Our own limit counts the chunks as they come; this one only ends the never-ending.
+        self.request.connection.set_max_body_size(self._limit + DRAINED_BYTES)  # type: ignore[union-attr]
+        self.request.connection.set_body_timeout(UPLOAD_SECONDS)  # type: ignore[union-attr]
+        self.refuse_other_sites()
+        length = self.request.headers.get("Content-Length", "0")
+        try:
+            self._name = display_name(self.get_query_argument("name", "unnamed"))
+            self._role = self.get_query_argument("role", "")
+            if self._role and self._role not in ROLES:
+                raise RefusedError(
+                    422, f"{self._role[:40]!r} is not a role of a file. Known are: {', '.join(ROLES)}."
+                )
+            self._project = self.services.store.project(self.path_args[0]).id
+            if length.isdecimal() and int(length) > self._limit:
+                raise self._too_large()
+            self._incoming = self.services.store.receive()
+        except (RefusedError, StoreError, OSError) as error:
+            if length.isdecimal() and int(length) > self._limit + DRAINED_BYTES:
+                raise
+            self._refuse(error)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        self._received += len(chunk)
+        if self._incoming is None or self._refusal is not None:
+            return None
+        try:
+            if self._received > self._limit:
+                raise self._too_large()
+            self._incoming.write(chunk)
+        except (RefusedError, OSError) as error:
+            self._refuse(error)
+        return None
+
+    def _refuse(self, error: Exception) -> None:
+        """Keep the refusal until the body has come: an answer before that would break the sender's connection."""
+        self._refusal = error
+        self._discard()
+
+    async def post(self, project: str) -> None:
+        if self._refusal is not None or self._incoming is None:
+            raise self._refusal or RuntimeError("no file was begun")
+        await asyncio.to_thread(self._incoming.close)
+        if self._incoming.size == 0:
+            raise RefusedError(422, f"{self._name} is empty. Choose another file.")
+        found = await self._inspector.look(self._incoming.path, self._name, self._role)
+        blob = await asyncio.to_thread(self._incoming.commit)
+        file = await asyncio.to_thread(
+            self.services.store.add_blob, self._project, found["role"], self._name, blob
+        )
+        kept = {
+            "id": file.id,
+            "role": file.role,
+            "name": file.name,
+            "size": file.size,
+            "sha256": file.sha256,
+            "reference": file_reference(file, found["default_index"]),
+        }
+        self.answer({"file": kept, **{key: found[key] for key in _SHOWN}}, 201)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        self._discard()
+        super().write_error(status_code, **kwargs)
+
+    def on_finish(self) -> None:
+        self._discard()
+
+    def on_connection_close(self) -> None:
+        self._discard()
+
+    def _discard(self) -> None:
+        if self._incoming is not None:
+            self._incoming.discard()
+
+    def _too_large(self) -> RefusedError:
+        limit = self.services.settings.max_upload_mb
+        return RefusedError(
+            413,
+            f"{self._name} is larger than the {limit} MB this server takes. "
+            "Cut the part around the object out, or raise --max-upload-mb.",
+        )
