@@ -10,9 +10,9 @@ from typing import Any
 
 from tornado.web import RequestHandler
 
+from dashboard.api.handler import ApiHandler, RefusedError
 from dashboard.figures.corner_shapes import corner_shapes
 from dashboard.figures.print.corner import FORMATS, corner_bytes
-from dashboard.routes import ApiHandler, RefusedError
 from dashboard.services import Services
 from dashboard.state.run_opening import open_run, views_of
 from dashboard.state.run_page import MOST_OVERLAYS
