@@ -6,6 +6,7 @@
 #   make check               ruff and mypy
 #   make bench [ARGS=...]    the same fits by other codes, timed side by side (ARGS="--cases all", see --help)
 #   make format              let ruff lay out and mend what it can
+#   make docs                write the pages of docs/ that are made from declarations
 #   make clean               remove caches and build products; 'make distclean' also .venv and .bench
 #   make constraints         write constraints.txt from what is in .venv now
 #
@@ -37,7 +38,7 @@ define apt
 	$$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null
 endef
 
-.PHONY: help setup serve test check bench format clean distclean constraints chromium
+.PHONY: help setup serve test check bench format docs clean distclean constraints chromium
 help:
 	@sed -n '/^#   make/s/^# *//p' Makefile
 
@@ -93,6 +94,9 @@ constraints: $(READY_TEST)
 	{ sed '/^[^#]/,$$d' constraints.txt; $(BIN)/python -m pip freeze --all --exclude-editable \
 		| grep -viE '^(residua|pip|wheel)\b' | sed -E 's/^(torch==[0-9.]+)\+.*/\1/'; } > constraints.new
 	mv constraints.new constraints.txt
+
+docs: $(READY)
+	$(BIN)/python -m dashboard.reference
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

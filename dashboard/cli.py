@@ -172,7 +172,10 @@ def example(
 
 
 def serve(**given: Any) -> None:
-    """Serve the dashboard to the browsers of this machine."""
+    """Serve the dashboard to the browsers of this machine.
+
+    An option goes before its environment variable, that before the file of --config, that before the default.
+    """
     from dashboard.commands.serve import serve as command
 
     command(given)
@@ -180,12 +183,13 @@ def serve(**given: Any) -> None:
 
 def _serve_options() -> inspect.Signature:
     """One option per setting, from the declarations."""
+    from dashboard.reference import flag_of
     from dashboard.settings import declared
 
     parameters = []
     for one in declared():
         kind: Any = type(one.default)
-        flag = f"--{one.name.replace('_', '-')}"
+        flag = flag_of(one.name)
         names = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
         help_text = f"{one.metadata['help']} Environment: {', '.join(one.metadata['environment'])}."
         # None stands for "not given", so that an environment variable can fill it in.

@@ -1,12 +1,12 @@
 """Every setting of `residua serve`, declared once: name, default, limits, environment variable, help.
 
-The command line's options, the values of environment variables and the checks are all made from these fields.
+The command line's options, what environment variables and files may say (dashboard.configuration), the checks and the
+page docs/settings.md are all made from these fields.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,11 @@ class Settings:
     example: bool = setting(
         True, "Put the seed example into an empty data folder.", environment=("RESIDUA_EXAMPLE",)
     )
+    config: str = setting(
+        "",
+        "TOML file with settings: one line each, by the names of this table.",
+        environment=("RESIDUA_CONFIG",),
+    )
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -162,40 +167,5 @@ def declared() -> tuple[Field[Any], ...]:
     return fields(Settings)
 
 
-def from_environment(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Settings given by environment variables, by name; SettingError for one that cannot be read."""
-    environment = os.environ if environment is None else environment
-    found: dict[str, Any] = {}
-    for one in fields(Settings):
-        for variable in one.metadata["environment"]:
-            if environment.get(variable, "") != "":
-                found[one.name] = _convert(one, environment[variable], variable)
-                break
-    return found
-
-
 def _ports(name: str, port: int) -> tuple[str, ...]:
     return ("",) if ":" in name else (f":{port}", ":80", ":443")
-
-
-def _convert(one: Field[Any], text: str, variable: str) -> Any:
-    kind: type[Any] = type(one.default)
-    if kind is bool:
-        words = {
-            "1": True,
-            "true": True,
-            "yes": True,
-            "on": True,
-            "0": False,
-            "false": False,
-            "no": False,
-            "off": False,
-        }
-        if text.strip().lower() not in words:
-            raise SettingError(f"{variable} is {text!r}, but must be yes or no.")
-        return words[text.strip().lower()]
-    try:
-        return kind(text)
-    except ValueError:
-        name = {"int": "a whole number", "float": "a number"}[kind.__name__]
-        raise SettingError(f"{variable} is {text!r}, but must be {name}.") from None

@@ -1,4 +1,4 @@
-"""`residua serve`: settings from options and environment, then the server until it is told to stop."""
+"""`residua serve`: settings from where they come, then the server until it is told to stop."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard.commands import talk
+from dashboard.configuration import gathered
 from dashboard.listen import ListenError, check_port
-from dashboard.settings import SettingError, Settings, from_environment
+from dashboard.settings import SettingError
 from dashboard.store import Store, StoreError
 
 _QUIET = ("bokeh", "tornado", "distributed", "param", "panel")
 
 
 def serve(given: Mapping[str, Any]) -> None:
-    """Run the dashboard; options that were given go before environment variables, those before defaults."""
+    """Run the dashboard, with these options (None where one was not given)."""
     try:
-        chosen = {name: value for name, value in given.items() if value is not None}
-        settings = Settings(**{**from_environment(), **chosen})
+        settings = gathered(given)
     except SettingError as error:
         talk.refuse(str(error))
         return

@@ -3,8 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from dashboard.settings import SettingError, Settings, declared, from_environment
+from dashboard.cli import app
+from dashboard.configuration import from_environment, from_file, gathered
+from dashboard.reference import PAGES, flag_of
+from dashboard.settings import SettingError, Settings, declared
 
 
 def test_the_default_is_local_and_for_one_person():
@@ -63,3 +67,63 @@ def test_only_named_hosts_may_open_the_server():
     assert "lab.example.org" in lab.host_names
     assert "localhost:8080" in lab.origins(5006)
     assert "lab.example.org:443" in lab.origins(5006)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "lab.toml"
+    path.write_text('port = 7000\nworkers = 3\nhost = "0.0.0.0"\ncancel_grace = 5\nexample = false\n')
+    return path
+
+
+def test_an_option_goes_before_the_environment_and_that_before_the_file(file):
+    settings = gathered(
+        {"port": 7002, "config": str(file), "workers": None, "host": None},
+        {"RESIDUA_PORT": "7001", "RESIDUA_WORKERS": "2"},
+    )
+    assert (settings.port, settings.workers, settings.host) == (7002, 2, "0.0.0.0")
+    assert (settings.cancel_grace, settings.example, settings.torch_threads) == (5.0, False, 1)
+
+
+def test_the_environment_can_name_the_file(file):
+    assert gathered({}, {"RESIDUA_CONFIG": str(file)}).port == 7000
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("prot = 80", r"prot in .*lab.toml is no setting. Did you mean port\?"),
+        ('port = "80"', "port in .* is '80', but must be a whole number"),
+        ("port = true", "port in .* is True, but must be a whole number"),
+        ("example = 1", "example in .* is 1, but must be true or false"),
+        ("host = 1", "host in .* is 1, but must be a text in quotes"),
+        ('config = "other.toml"', "config in .* is no setting"),
+        ("port = ", "lab.toml is not TOML"),
+        ("[serve]\nport = 80", "serve in .* is no setting"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_named(tmp_path, line, sentence):
+    path = tmp_path / "lab.toml"
+    path.write_text(line)
+    with pytest.raises(SettingError, match=sentence):
+        from_file(path)
+
+
+def test_a_settings_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(SettingError, match=r"none.toml cannot be read .* --config"):
+        gathered({"config": str(tmp_path / "none.toml")}, {})
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_current(name):
+    path = Path(__file__).resolve().parents[2] / "docs" / name
+    assert path.read_text(encoding="utf-8") == PAGES[name](), "run: make docs"
+
+
+def test_the_help_and_the_page_tell_every_setting():
+    help_text = " ".join(CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "200"}).output.split())
+    page = PAGES["settings.md"]()
+    for one in declared():
+        assert flag_of(one.name) in help_text
+        assert f"`{flag_of(one.name)}`" in page
+        assert one.metadata["environment"][0] in page
