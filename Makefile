@@ -5,6 +5,7 @@
 #   make setup               only the environment: .venv, with .venv/bin/residua
 #   make check               ruff and mypy
 #   make bench [ARGS=...]    the same fits by other codes, timed side by side (ARGS="--cases all", see --help)
+#   make tutorials [ARGS=...] run the cells of the tutorial again and keep what they show (ARGS name pages)
 #   make format              let ruff lay out and mend what it can
 #   make docs                write the pages of docs/ that are made from declarations
 #   make clean               remove caches and build products; 'make distclean' also .venv and .bench
@@ -38,7 +39,7 @@ define apt
 	$$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null
 endef
 
-.PHONY: help setup serve test check bench format docs clean distclean constraints chromium
+.PHONY: help setup serve test check bench tutorials format docs clean distclean constraints chromium
 help:
 	@sed -n '/^#   make/s/^# *//p' Makefile
 
@@ -85,6 +86,9 @@ bench: $(READY)
 		package=$$($(BIN)/python -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])'); \
 		$(call apt,$$package,Compiling imfit for the benchmark); }
 	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+tutorials: $(READY)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m dashboard.learn.build $(ARGS)
 
 format: $(READY_TEST)
 	$(BIN)/ruff check --fix --exit-zero .

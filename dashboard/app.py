@@ -18,10 +18,11 @@ from bokeh.server.server import Server
 
 from dashboard import ui
 from dashboard.corner_route import corner_routes
+from dashboard.documents import document_routes
 from dashboard.guard import guard
 from dashboard.jobs import Jobs
 from dashboard.listen import check_port, free_port
-from dashboard.pages import fit, home, run
+from dashboard.pages import fit, home, learn, run
 from dashboard.routes import api_routes
 from dashboard.services import Services
 from dashboard.settings import Settings
@@ -102,13 +103,15 @@ def _serve(services: Services, port: int) -> Server:
         "/": _page(lambda: home.home(services)),
         "/fit/{project}": _page(lambda: fit.fit(services, pn.state.route_params["project"])),
         "/run/{run}": _page(lambda: run.run(services, pn.state.route_params["run"])),
+        "/learn": _page(lambda: learn.index(services)),
+        "/learn/{page}": _page(lambda: learn.learn(services, pn.state.route_params["page"])),
     }
     server: Server = pn.serve(
         pages,
         port=port,
         address=settings.host,
         websocket_origin=settings.origins(port),
-        extra_patterns=[*corner_routes(services), *api_routes(services)],
+        extra_patterns=[*corner_routes(services), *document_routes(services), *api_routes(services)],
         static_dirs={"assets": str(ui.static_folder())},
         title="Residua",
         show=False,

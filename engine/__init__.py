@@ -14,7 +14,7 @@ from engine.errors import (
     OptionError,
     ParameterError,
 )
-from engine.examples import example, examples, write_example
+from engine.examples import example, examples, true_values, write_example
 from engine.fitters import fit, steps
 from engine.images import (
     ExtensionInfo,
@@ -76,6 +76,7 @@ __all__ = [
     "sky_position",
     "start_values",
     "steps",
+    "true_values",
     "write_example",
     "write_run",
 ]

@@ -9,6 +9,16 @@ from __future__ import annotations
 import numpy as np
 from bokeh import palettes as bokeh_palettes
 
+from engine.colors import FITTER_COLORS, OTHER_FITTER, fitter_color
+
+__all__ = [
+    "FITTER_COLORS",
+    "IMAGE_PALETTES",
+    "OTHER_FITTER",
+    "RESIDUAL_PALETTES",
+    "fitter_color",
+]
+
 N_COLORS = 256
 
 
@@ -41,28 +51,3 @@ RESIDUAL_PALETTES: dict[str, list[str]] = {
     ),
     "gray": GRAY,
 }
-
-# One color per fitter, everywhere: seen on both themes' surfaces, and told apart by the colour-blind among the seven
-# that are compared most (after Okabe & Ito 2008 and Tol 2021). Never the only sign: a name stands beside each.
-FITTER_COLORS: dict[str, str] = {
-    "lm": "#1c93aa",
-    "iterative": "#e69f00",
-    "iterative-parameters": "#c2547d",
-    "gradient": "#7a8b00",
-    "nuts": "#4f7fe0",
-    "hmc": "#d55e00",
-    "metropolis": "#9467bd",
-    "ensemble-hmc": "#2f9e6e",
-    "elliptical": "#56b4e9",
-    "laplace": "#b07d3c",
-    "svi": "#cc79a7",
-    "scipy": "#6f8fa8",
-    "multistart": "#b5a642",
-    "differential-evolution": "#a0645a",
-}
-OTHER_FITTER = "#8a949e"
-
-
-def fitter_color(fitter: str) -> str:
-    """Color of a fitter, by its key; chains such as gradient+lm take that of their last member."""
-    return FITTER_COLORS.get(fitter.split("+")[-1].strip(), OTHER_FITTER)

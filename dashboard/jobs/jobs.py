@@ -22,6 +22,7 @@ from distributed.scheduler import KilledWorker
 
 from dashboard.jobs.cluster import CLOSE_SECONDS, capacity, connect, start_cluster, stop_cluster
 from dashboard.jobs.events import Event, EventHub
+from dashboard.jobs.tasks import Tasks
 from dashboard.jobs.worker import CANCEL_FLAG, TOPIC, Job, Outcome, WarmUp, ready, run_fit
 from dashboard.store import Run, RunStatus, Store, StoreError
 from dashboard.store.references import map_references
@@ -69,6 +70,7 @@ class Jobs:
             self._cluster = start_cluster(n_workers, torch_threads)
             self._client = connect(self._cluster)
         self._client.subscribe_topic(TOPIC, self._received)
+        self.tasks = Tasks(self._client)
         self._moves = ThreadPoolExecutor(1, thread_name_prefix="residua-jobs")
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="residua-jobs-helper")
         self._warm = self._helpers.submit(
@@ -138,6 +140,7 @@ class Jobs:
         self._closed = True
         for timer in self._timers.values():
             timer.cancel()
+        self.tasks.close()
         self._moves.submit(self._give_up_running).result()
         self._moves.shutdown(wait=True, cancel_futures=True)
         self._helpers.shutdown(wait=False, cancel_futures=True)

@@ -23,7 +23,8 @@ WIDE = {"sizing_mode": "stretch_width", "margin": 0}
 INTRODUCTION = (
     '<div class="intro"><h1>Fit galaxies, see what is left</h1>'
     '<p class="muted">Drop an image, click a galaxy, press Fit: data, model and residual side by side, '
-    "with numbers and their uncertainties. Everything stays on this machine.</p></div>"
+    "with numbers and their uncertainties. Everything stays on this machine. "
+    'New to fitting? <a href="/learn">Learn it, method by method</a>.</p></div>'
 )
 KEPT_PICTURES = 200
 

@@ -11,7 +11,7 @@ from engine.fitters.gradient import GradientDescent
 from engine.fitters.iterative import IterativeModels, IterativeParameters
 from engine.fitters.lm import LevenbergMarquardt
 from engine.fitters.multistart import Multistart
-from engine.fitters.run import fit, steps
+from engine.fitters.run import fit, steps, watched
 from engine.fitters.scipy_methods import DifferentialEvolution, ScipyMinimize
 from engine.samplers.elliptical import Elliptical
 from engine.samplers.hamiltonian import Hmc, Nuts
@@ -19,7 +19,7 @@ from engine.samplers.laplace import Laplace
 from engine.samplers.metropolis import Metropolis
 from engine.samplers.svi import Svi
 
-__all__ = ["Fitter", "configured", "fit", "registry", "steps"]
+__all__ = ["Fitter", "configured", "fit", "registry", "steps", "watched"]
 
 _FITTERS: tuple[type[Fitter], ...] = (
     LevenbergMarquardt,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,30 @@ from engine.fitters.assess import assess
 from engine.fitters.base import Fitter, Move, Moves, Outcome, Stop, Work
 from engine.problem import Problem
 from engine.results import FitResult, Posterior, Status, Step
+
+
+@dataclass(frozen=True)
+class _Watch:
+    on_step: Callable[[Step], None]
+    should_stop: Callable[[], bool]
+
+
+_WATCH: ContextVar[_Watch | None] = ContextVar("_WATCH", default=None)
+
+
+@contextmanager
+def watched(on_step: Callable[[Step], None], should_stop: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Follow every fit made inside the block, such as those of a notebook's cell that somebody else wrote.
+
+    Args:
+        on_step: Called with each :class:`Step` of each fit.
+        should_stop: Asked after each step; True ends that fit with the best values so far.
+    """
+    before = _WATCH.set(_Watch(on_step, should_stop))
+    try:
+        yield
+    finally:
+        _WATCH.reset(before)
 
 
 def steps(
@@ -88,8 +114,11 @@ def _loop(
             info=move.info,
         )
         history.append(step)
+        watch = _WATCH.get()
+        if watch is not None:
+            watch.on_step(step)
         yield step
-        if should_stop():
+        if should_stop() or (watch is not None and watch.should_stop()):
             outcome = _stopped(moves, best)
             break
     judged = assess(problem, outcome)

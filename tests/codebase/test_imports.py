@@ -17,7 +17,9 @@ BELOW: dict[str, tuple[str, ...]] = {
     "jobs": ("jobs", "store", "settings", "references"),
     "store": ("store", "settings"),
     "figures": ("figures", "words"),
-    "state": ("state", "services", "store", "jobs", "settings", "figures", "words"),
+    "reports": ("reports", "figures", "store", "words"),
+    "learn": ("learn", "reports", "jobs"),
+    "state": ("state", "services", "store", "jobs", "settings", "figures", "words", "learn", "reports"),
     "views": ("views", "figures", "state", "services", "store", "jobs", "settings", "ui"),
 }
 """Which parts of the dashboard a part may import. Parts above views (pages, app, cli) may import anything."""

@@ -1,0 +1,1 @@
+"""Reports: a fit, or several, as a document that is read, printed, and run again."""
