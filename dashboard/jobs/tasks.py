@@ -65,10 +65,20 @@ class Tasks:
         flag = Path(self._folder.name) / task_id
         self._hub.publish(task_id, {"type": "state", "status": "queued"})
         future = self._client.submit(
-            carry_out, task_id, work, argument, str(flag), key=f"task-{task_id}", pure=False, retries=0, priority=-10
+            carry_out,
+            task_id,
+            work,
+            argument,
+            str(flag),
+            key=f"task-{task_id}",
+            pure=False,
+            retries=0,
+            priority=-10,
         )
         self._tasks[task_id] = _Task(future, flag)
-        future.add_done_callback(lambda _: self._hub.publish(task_id, {"type": "state", "status": "finished"}))
+        future.add_done_callback(
+            lambda _: self._hub.publish(task_id, {"type": "state", "status": "finished"})
+        )
         return task_id
 
     def subscribe(self, task_id: str, callback: Callable[[Event], None]) -> Callable[[], None]:
@@ -106,7 +116,9 @@ class Tasks:
         except Exception as error:
             code = secrets.token_hex(4)
             logger.error("[%s] A task failed", code, exc_info=error)
-            raise TaskError(f"This stopped on an internal error. The server's log has it as {code}.") from error
+            raise TaskError(
+                f"This stopped on an internal error. The server's log has it as {code}."
+            ) from error
         finally:
             self._tasks.pop(task_id, None)
             task.flag.unlink(missing_ok=True)

@@ -31,7 +31,14 @@ def build(key: str) -> None:
             for output in cells[cell.name]:
                 if output["kind"] == "error":
                     raise RuntimeError(f"{key}, cell {cell.name}: {output['text']}")
-    write(key, {"versions": versions(), "seconds": seconds, "cells": cells, "numbers": notebook.numbers()})
+    record = {
+        "fingerprint": lesson(key).fingerprint,
+        "versions": versions(),
+        "seconds": seconds,
+        "cells": cells,
+        "numbers": notebook.numbers(),
+    }
+    write(key, record)
     print(f"{key}: {sum(seconds.values()):.1f} s", flush=True)  # noqa: T201 (its output is what a command is for)
 
 

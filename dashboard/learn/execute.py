@@ -74,7 +74,10 @@ def displayed(value: Any) -> Output:
     if isinstance(value, Picture):
         return {"kind": "figure", "svg": value.svg()}
     if isinstance(value, Table):
-        columns = [[str(text) for text in column.pformat(show_name=False, max_lines=-1)] for column in value.itercols()]
+        columns = [
+            [str(text) for text in column.pformat(show_name=False, max_lines=-1)]
+            for column in value.itercols()
+        ]
         rows = [[text.strip() for text in row] for row in zip(*columns, strict=True)]
         return {"kind": "table", "columns": list(value.colnames), "rows": rows}
     return {"kind": "text", "text": value if isinstance(value, str) else repr(value)}

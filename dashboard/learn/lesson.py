@@ -14,6 +14,7 @@ A cell is a fence that opens with ```` ```python NAME ````. Everything between c
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -117,6 +118,12 @@ class Lesson:
     parts: tuple[Text | Cell, ...]
 
     @property
+    def fingerprint(self) -> str:
+        """Of the cells' sources: what a stored run was a run of."""
+        text = "\n\n".join(f"{cell.name}\n{cell.source}" for cell in self.cells.values())
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
     def cells(self) -> dict[str, Cell]:
         """The cells by name, in order."""
         return {part.name: part for part in self.parts if isinstance(part, Cell)}
@@ -133,7 +140,9 @@ class Lesson:
         """
         cells = list(self.cells.values())
         if name not in self.cells:
-            raise LessonError(f"The page {self.key} has no cell {name[:40]!r}. It has: {', '.join(self.cells)}.")
+            raise LessonError(
+                f"The page {self.key} has no cell {name[:40]!r}. It has: {', '.join(self.cells)}."
+            )
         last = list(self.cells).index(name)
         wanted, chosen = _used(cells[last].source), [cells[last]]
         for cell in reversed(cells[:last]):
@@ -211,20 +220,22 @@ def _cell(name: str, source: str, declared: dict[str, Any]) -> Cell:
 
 
 def _widget(variable: str, default: Any, declaration: Any) -> Widget:
-    about = {"option": declaration} if isinstance(declaration, str) else dict(declaration)
+    about: dict[str, Any] = {"option": declaration} if isinstance(declaration, str) else dict(declaration)
     choices: tuple[str, ...] = tuple(about.get("choices", ()))
     option = about.get("option")
     if option is not None:
         fitter, _, name = option.partition(".")
         declared = fitters.registry()[fitter].param[name]
         bounds = getattr(declared, "bounds", None) or (None, None)
-        about = {"low": bounds[0], "high": bounds[1], "help": " ".join(declared.doc.split()), **about}
+        about = {"low": bounds[0], "high": bounds[1], "help": " ".join((declared.doc or "").split()), **about}
         choices = tuple(str(one) for one in getattr(declared, "objects", None) or ())
         whole = isinstance(declared, param.Integer)
     else:
         whole = isinstance(default, int)
     kind = "switch" if isinstance(default, bool) else "choice" if choices else "whole" if whole else "number"
-    return Widget(variable, default, kind, about.get("low"), about.get("high"), choices, about.get("help", ""))
+    return Widget(
+        variable, default, kind, about.get("low"), about.get("high"), choices, about.get("help", "")
+    )
 
 
 def _assigned(source: str) -> set[str]:

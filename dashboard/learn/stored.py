@@ -14,13 +14,13 @@ RUNS = Path(__file__).parent / "runs"
 
 @lru_cache(maxsize=64)
 def stored(key: str) -> dict[str, Any]:
-    """The stored run of a lesson: ``versions``, ``seconds``, ``cells`` (name to outputs) and ``numbers``.
+    """The stored run of a lesson: ``fingerprint``, ``versions``, ``seconds``, ``cells`` (name to outputs) and ``numbers``.
 
     Empty of cells where the lesson was not run yet.
     """
     path = RUNS / key / "run.json"
     if not path.is_file():
-        return {"versions": {}, "seconds": {}, "cells": {}, "numbers": {}}
+        return {"fingerprint": "", "versions": {}, "seconds": {}, "cells": {}, "numbers": {}}
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     for outputs in record["cells"].values():
         for output in outputs:

@@ -167,7 +167,9 @@ def _contents(page: Lesson) -> dict[str, Any]:
         "title": page.title,
         "summary": page.summary,
         "cost": page.cost,
-        "made": f"Stored outputs: {versions}." if versions else "No outputs are stored yet: run make tutorials.",
+        "made": f"Stored outputs: {versions}."
+        if versions
+        else "No outputs are stored yet: run make tutorials.",
         "download": f"/api/learn/{page.key}.ipynb",
         "pages": [{**_link(key), "current": key == page.key} for key in order],
         "before": _link(order[place - 1]) if place > 0 else None,

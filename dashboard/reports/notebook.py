@@ -25,7 +25,9 @@ def notebook(cells: Cells, title: str) -> str:
             cell = v4.new_markdown_cell(source)
         else:
             cell = v4.new_code_cell(source, outputs=[_output(one) for one in outputs])
-        cell["id"] = f"cell-{number}"  # nbformat's own are random, and a file that says the same should be the same
+        cell["id"] = (
+            f"cell-{number}"  # nbformat's own are random, and a file that says the same should be the same
+        )
         made.append(cell)
     book = v4.new_notebook(
         cells=made,
@@ -47,7 +49,8 @@ def _output(one: dict[str, Any]) -> Any:
             rows = [one["columns"], *one["rows"]]
             widths = [max(len(row[place]) for row in rows) for place in range(len(one["columns"]))]
             plain = "\n".join(
-                "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+                "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+                for row in rows
             )
             data = {"text/html": table(one["columns"], one["rows"]), "text/plain": plain}
         case "figure":
@@ -55,7 +58,9 @@ def _output(one: dict[str, Any]) -> Any:
             if "png" in one:
                 data["image/png"] = one["png"]
             else:
-                data["image/svg+xml"] = one["svg"].replace("currentColor", "#171c21").replace("inherit", "sans-serif")
+                data["image/svg+xml"] = (
+                    one["svg"].replace("currentColor", "#171c21").replace("inherit", "sans-serif")
+                )
         case _:
             return v4.new_output("stream", name="stderr", text=one["text"] + "\n")
     return v4.new_output("display_data", data=data)

@@ -70,7 +70,8 @@ class Reader(param.Parameterized):
             took = {"outputs": answer["outputs"], "seconds": answer["seconds"]}
             stopped = "Stopped on request." if answer["stopped"] else ""
             self.param.update(
-                shown={**self.shown, cell: took} if took["outputs"] or not stopped else self.shown, error=stopped
+                shown={**self.shown, cell: took} if took["outputs"] or not stopped else self.shown,
+                error=stopped,
             )
         except TaskError as error:
             self.error = str(error)
@@ -104,7 +105,11 @@ class Reader(param.Parameterized):
             return
         match event:
             case {"type": "cell"}:
-                self.progress = {**{key: event[key] for key in ("cell", "place", "of")}, "note": "", "curve": []}
+                self.progress = {
+                    **{key: event[key] for key in ("cell", "place", "of")},
+                    "note": "",
+                    "curve": [],
+                }
             case {"type": "step"}:
                 curve = [*self.progress.get("curve", []), event["chi2_dof"]]
                 if len(curve) > KEPT_POINTS:

@@ -28,7 +28,9 @@ _WATCH: ContextVar[_Watch | None] = ContextVar("_WATCH", default=None)
 
 
 @contextmanager
-def watched(on_step: Callable[[Step], None], should_stop: Callable[[], bool] = lambda: False) -> Iterator[None]:
+def watched(
+    on_step: Callable[[Step], None], should_stop: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
     """Follow every fit made inside the block, such as those of a notebook's cell that somebody else wrote.
 
     Args:

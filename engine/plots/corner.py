@@ -44,7 +44,7 @@ def corner(
     with style():
         side = min(1.5, 11 / n)
         figure, axes = picture(n, n, (side * n + 0.9, side * n + 0.7))
-        figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)  # type: ignore[call-arg]
+        figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
         limits = [_limits(problem, several, name) for name in names]
         for i in range(n):
             for j in range(n):

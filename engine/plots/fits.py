@@ -41,7 +41,9 @@ def race(results: Mapping[str, FitResult]) -> Picture:
         figure, axes = picture(1, 1, (7.4, 3.4))
         place = axes[0, 0]
         lowest = min(
-            float(np.nanmin(_numbers(result.history["chi2_dof"]))) for result in results.values() if result.history
+            float(np.nanmin(_numbers(result.history["chi2_dof"])))
+            for result in results.values()
+            if result.history
         )
         for label, result in results.items():
             seconds = np.maximum(_numbers(result.history["seconds"]), 1e-3)

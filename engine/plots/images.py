@@ -62,7 +62,7 @@ def mosaic(problem: Problem, results: Mapping[str, FitResult | None], columns: i
             last = _residual(None, place, problem, at, title)
         bar = figure.colorbar(last, ax=axes, location="bottom", aspect=60, shrink=0.6, pad=0.02)
         bar.set_label("residual / σ")
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     return figure
 
 
@@ -77,7 +77,9 @@ def ellipses(axes: Axes, problem: Problem, values: Values = None, color: str = "
             continue
         x, y, radius, ratio = (at[key] for key in keys)
         turned = at.get(f"{one.name}.position_angle", 0.0) + 90.0  # from +x, as matplotlib counts
-        axes.add_patch(Ellipse((x, y), 2 * radius, 2 * radius * ratio, angle=turned, fill=False, ec=color, lw=1))
+        axes.add_patch(
+            Ellipse((x, y), 2 * radius, 2 * radius * ratio, angle=turned, fill=False, ec=color, lw=1)
+        )
 
 
 def _stretch(what: Image) -> Normalize:
@@ -116,12 +118,12 @@ def _show(
     bare(axes)
     if figure is not None:
         bar = figure.colorbar(shown, ax=axes, location="bottom", aspect=30, pad=0.02, shrink=0.9)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=7.5)
         if isinstance(norm, AsinhNorm):
             ticks = np.array([float(f"{v:.2g}") for v in norm.inverse(np.array([0.04, 0.5, 0.96]))])
             ticks = ticks[(ticks >= float(norm.vmin or 0)) & (ticks <= float(norm.vmax or 1))]
-            bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+            bar.set_ticks(ticks.tolist(), labels=[f"{tick:g}" for tick in ticks])
             bar.minorticks_off()
     return shown
 

@@ -14,7 +14,7 @@ INK = "#171c21"
 QUIET = "#7b8691"
 DPI = 110
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.size": 9,
     "font.family": ["DejaVu Sans"],
     "axes.titlesize": 9.5,
@@ -40,7 +40,7 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "residua",
     "svg.image_inline": True,
-    "image.interpolation": "nearest",
+    "image.interpolation": "none",
     "image.composite_image": False,
 }
 

@@ -1,0 +1,83 @@
+"""A report as one HTML file: nothing is fetched from anywhere, figures pan and zoom, and it prints."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from bokeh.embed import components
+from bokeh.models import Model
+from bokeh.resources import Resources
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from dashboard.reports import interactive
+from dashboard.reports.document import Code, Document, Facts, Figure, Heading, Listing, Note, Prose, Table
+from dashboard.reports.markup import markdown, python
+from dashboard.reports.outputs import table
+
+
+def html(document: Document) -> str:
+    """The file's text. Every text of a person or a file is escaped by the template."""
+    figures = [block for block in document.blocks if isinstance(block, Figure)]
+    shared = interactive.count_images(figures)
+    models: dict[str, Model] = {
+        f"figure-{number}": interactive.model(one, shared) for number, one in enumerate(figures)
+    }
+    script, places = components(models) if models else ("", {})
+    blocks: list[dict[str, Any]] = []
+    contents = []
+    for block in document.blocks:
+        one = _block(block)
+        if isinstance(block, Heading):
+            one["anchor"] = anchor(block.text, len(blocks))
+            if block.level == 2:
+                contents.append((one["anchor"], block.text))
+        if isinstance(block, Figure):
+            name = f"figure-{sum(part['kind'] == 'figure' for part in blocks)}"
+            one["place"] = Markup(places[name])
+        blocks.append(one)
+    return _template().render(
+        document=document,
+        blocks=blocks,
+        contents=contents,
+        script=Markup(script),
+        # Only Bokeh's core: no widgets, no tables, no WebGL, and no MathJax, which it would fetch when needed.
+        resources=Markup(Resources(mode="inline", components=["bokeh"]).render()) if models else Markup(""),
+    )
+
+
+def anchor(text: str, number: int) -> str:
+    """A name within the file for a heading."""
+    return f"{re.sub(r'[^a-z0-9]+', '-', text.lower()).strip('-') or 'part'}-{number}"
+
+
+def _block(block: Any) -> dict[str, Any]:
+    match block:
+        case Heading(text, level):
+            return {"kind": "heading", "text": text, "level": level}
+        case Prose(text):
+            return {"kind": "html", "html": Markup(f'<div class="prose">{markdown(text)}</div>')}
+        case Note(kind, text):
+            return {"kind": "note", "mood": kind, "text": text}
+        case Facts(rows):
+            return {"kind": "facts", "rows": rows}
+        case Table(columns, rows, caption):
+            return {"kind": "table", "html": Markup(table(columns, rows)), "caption": caption}
+        case Code(source):
+            return {"kind": "code", "html": Markup(python(source))}
+        case Listing(text):
+            return {"kind": "listing", "text": text}
+    return {"kind": "figure", "caption": block.caption}
+
+
+@lru_cache(maxsize=1)
+def _template() -> Any:
+    environment = Environment(
+        loader=PackageLoader("dashboard.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    return environment.get_template("report.html")

@@ -1,0 +1,82 @@
+"""Tasks on a worker process: progress, results, stopping, failing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from distributed import Client
+
+from dashboard.jobs.cluster import connect, start_cluster, stop_cluster
+from dashboard.jobs.tasks import MOST, TaskError, Tasks
+
+
+def count(argument: dict[str, Any], send: Callable[[Any], None], should_stop: Callable[[], bool]) -> Any:
+    for number in range(argument["to"]):
+        send({"type": "step", "number": number})
+        if should_stop():
+            return {"stopped": number}
+        time.sleep(0.02)
+    if argument.get("fail"):
+        raise RuntimeError("it broke")
+    return {"counted": argument["to"]}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    cluster = start_cluster(1, 1)
+    client = connect(cluster)
+    yield client
+    client.close()
+    stop_cluster(cluster)
+
+
+@pytest.fixture
+def tasks(client: Client) -> Iterator[Tasks]:
+    tasks = Tasks(client)
+    yield tasks
+    tasks.close()
+
+
+def test_a_task_reports_and_returns(tasks: Tasks) -> None:
+    async def journey() -> tuple[list[dict[str, Any]], Any]:
+        events: list[dict[str, Any]] = []
+        task = tasks.start(count, {"to": 5})
+        tasks.subscribe(task, events.append)
+        answer = await tasks.outcome(task)
+        await asyncio.sleep(0.1)
+        return events, answer
+
+    events, answer = asyncio.run(journey())
+    assert answer == {"counted": 5}
+    assert [event["number"] for event in events if event["type"] == "step"] == [0, 1, 2, 3, 4]
+
+
+def test_a_running_task_stops_and_a_waiting_one_never_begins(tasks: Tasks) -> None:
+    running, waiting = tasks.start(count, {"to": 1000}), tasks.start(count, {"to": 1000})
+    time.sleep(0.3)
+    tasks.cancel(waiting)
+    tasks.cancel(running)
+    assert tasks.result(running, timeout=10)["stopped"] > 0
+    try:
+        assert tasks.result(waiting, timeout=10)["stopped"] == 0  # handed to the worker already
+    except TaskError as error:
+        assert "Stopped before it began" in str(error)
+
+
+def test_a_failure_is_a_sentence(tasks: Tasks, caplog: pytest.LogCaptureFixture) -> None:
+    task = tasks.start(count, {"to": 1, "fail": True})
+    with pytest.raises(TaskError, match="stopped on an internal error"):
+        tasks.result(task, timeout=10)
+    assert "it broke" in caplog.text
+
+
+def test_too_many_are_refused(tasks: Tasks) -> None:
+    started = [tasks.start(count, {"to": 1000}) for _ in range(MOST)]
+    with pytest.raises(TaskError, match="Too much is waiting"):
+        tasks.start(count, {"to": 1})
+    for task in started:
+        tasks.cancel(task)
