@@ -121,4 +121,4 @@ def _asinh(palette: Sequence[str]) -> list[str]:
     """The palette bent so that equal steps of light take steps of asinh: the values stay, to be read off."""
     n = 1024
     share = np.arcsinh(np.arange(n) / (n - 1) / _SOFTENING) / np.arcsinh(1 / _SOFTENING)
-    return [palette[int(round(one * (len(palette) - 1)))] for one in share]
+    return [palette[round(float(one) * (len(palette) - 1))] for one in share]

@@ -14,7 +14,7 @@ RUNS = Path(__file__).parent / "runs"
 
 @lru_cache(maxsize=64)
 def stored(key: str) -> dict[str, Any]:
-    """The stored run of a lesson: ``fingerprint``, ``versions``, ``seconds``, ``cells`` (name to outputs) and ``numbers``.
+    """The stored run of a lesson: ``fingerprint``, ``versions``, ``seconds``, ``cells`` (outputs by name), ``numbers``.
 
     Empty of cells where the lesson was not run yet.
     """

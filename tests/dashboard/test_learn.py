@@ -139,7 +139,8 @@ def test_a_lesson_without_front_matter_is_refused() -> None:
 
 
 def test_a_widget_that_no_cell_assigns_is_refused() -> None:
-    text = "---\ntitle: t\nsummary: s.\ncost: c\nexample: seed\nwidgets: {damping: lm.damping}\n---\n\n```python a\nx = 1\n```\n"
+    front = "title: t\nsummary: s.\ncost: c\nexample: seed\nwidgets: {damping: lm.damping}\n"
+    text = f"---\n{front}---\n\n```python a\nx = 1\n```\n"
     with pytest.raises(LessonError, match="assigns a literal to damping"):
         parse("x", text)
 

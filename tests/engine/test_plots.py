@@ -106,7 +106,7 @@ def test_angles_are_drawn_around_their_value(problem: engine.Problem) -> None:
 
 
 def test_chains_need_draws(problem: engine.Problem, lm: engine.FitResult) -> None:
-    with pytest.raises(ValueError, match="lm gives no draws. Use a sampler"):
+    with pytest.raises(ValueError, match=r"lm gives no draws\. Use a sampler"):
         plots.chains(problem, lm, NAMES[0])
 
 
