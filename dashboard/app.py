@@ -17,8 +17,8 @@ import torch
 from bokeh.server.server import Server
 
 from dashboard import ui
+from dashboard.api.documents import document_routes
 from dashboard.corner_route import corner_routes
-from dashboard.documents import document_routes
 from dashboard.guard import guard
 from dashboard.jobs import Jobs
 from dashboard.listen import check_port, free_port

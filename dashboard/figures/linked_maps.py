@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from bokeh.layouts import gridplot
 from bokeh.models import BasicTicker, ColorBar, HoverTool, LinearColorMapper, Range1d
-from bokeh.models.layouts import GridPlot
+from bokeh.models.plots import GridPlot
 from bokeh.plotting import figure
 
 from dashboard.figures.image import image_columns

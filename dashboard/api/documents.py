@@ -10,9 +10,9 @@ from typing import Any
 
 from tornado.web import RequestHandler
 
+from dashboard.api.handler import ApiHandler
 from dashboard.learn.download import as_notebook
 from dashboard.learn.lesson import LessonError, lesson
-from dashboard.routes import ApiHandler
 from dashboard.services import Services
 from dashboard.store import NotFound
 
