@@ -15,7 +15,7 @@ from engine.errors import FitterError, ImageError, ParameterError
 from engine.images import Image
 from engine.likelihoods import LIKELIHOODS
 from engine.linalg import gram
-from engine.models.scene import Component, Painter
+from engine.models.scene import Component, FrozenScene, Painter
 from engine.parameters import Parameter, ParameterSpace
 from engine.render import Accuracy
 from engine.render.scratch import scratch
@@ -128,7 +128,7 @@ class Problem:
         """Work on the pixels of this image."""
         self.image = image
         self.images = (image,)
-        self._tiles = cut(image, self.device)
+        self.tiles = cut(image, self.device)
         self.n_used = int((image.weight > 0).sum())
         if self.n_used == 0:
             raise ImageError(f"Image '{image.name}' has no usable pixel: all are masked or without weight.")
@@ -222,7 +222,7 @@ class Problem:
         """
         theta, slope = self.space.expand(x)
         rows = np.zeros((len(theta), *self.image.shape))
-        for tile in self._tiles:
+        for tile in self.tiles:
             for component in self.components:
                 gradient = self._painter.gradient(component, tile.grid, theta[component.columns].tolist())
                 rows[component.columns, tile.rows, tile.columns] = gradient.cpu().numpy()
@@ -231,7 +231,7 @@ class Problem:
     def model_tensor(self, theta: Tensor) -> Tensor:
         """Return the model image from all parameters, differentiable by autograd; for tests and samplers."""
         images = []
-        for tile in self._tiles:
+        for tile in self.tiles:
             total = torch.zeros((tile.grid.height, tile.grid.width), dtype=torch.float64, device=self.device)
             for component in self.components:
                 total = total + self._painter.brightness(component, tile.grid, theta[component.columns])
@@ -239,7 +239,7 @@ class Problem:
         if len(images) == 1:
             return images[0]
         image = torch.zeros(self.image.shape, dtype=torch.float64, device=self.device)
-        for tile, part in zip(self._tiles, images, strict=True):
+        for tile, part in zip(self.tiles, images, strict=True):
             image[tile.rows, tile.columns] = part
         return image
 
@@ -261,7 +261,7 @@ class Problem:
             gradient[where] += (jacobian @ score).cpu().numpy()
             weighted = scratch("weighted", len(jacobian), score.numel(), self.device)
             curvature[np.ix_(where, where)] += gram(torch.mul(jacobian, bend.sqrt(), out=weighted))
-        cost += self._add_priors(theta, gradient, curvature)
+        cost += self.add_priors(theta, gradient, curvature)
         return NormalEquations(cost, chi2, slope.T @ gradient, slope.T @ curvature @ slope)
 
     def cost_gradient(self, x: np.ndarray) -> NormalEquations:
@@ -277,7 +277,7 @@ class Problem:
         cost = chi2 = 0.0
         with torch.no_grad():
             for number, (tile, active) in enumerate(self._active(self._live, theta)):
-                model = self._background(number).view(tile.data.shape).clone()
+                model = self.background(number).view(tile.data.shape).clone()
                 pulls = []
                 for component in active:
                     image, pull = self._painter.pullback(
@@ -291,7 +291,7 @@ class Problem:
                 chi2 += float((tile.weight.flatten() * residual).dot(residual))
                 for component, pull in zip(active, pulls, strict=True):
                     gradient[component.columns] += pull(score).cpu().numpy()
-        cost += self._add_priors(theta, gradient, None)
+        cost += self.add_priors(theta, gradient, None)
         return NormalEquations(cost, chi2, slope.T @ gradient, np.zeros((len(x), len(x))))
 
     def _place(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -307,7 +307,7 @@ class Problem:
         free = len(self.space.free)
         return NormalEquations(math.inf, math.inf, np.zeros(free), np.zeros((free, free)))
 
-    def _add_priors(self, theta: np.ndarray, gradient: np.ndarray, curvature: np.ndarray | None) -> float:
+    def add_priors(self, theta: np.ndarray, gradient: np.ndarray, curvature: np.ndarray | None) -> float:
         """Add the priors' slopes and curvatures; return their cost."""
         cost = 0.0
         for i, parameter in self._priors:
@@ -318,6 +318,10 @@ class Problem:
                 curvature[i, i] += prior_curvature
         return cost
 
+    def freeze(self, theta: np.ndarray, half_widths: np.ndarray) -> FrozenScene:
+        """Return what renders the moving components for many theta near one, (parameter,); see :mod:`engine.frozen`."""
+        return self._painter.freeze(self._live, self.tiles[0].grid, theta, half_widths)
+
     def cost(self, x: np.ndarray) -> tuple[float, float]:
         """Return cost and chi2 without derivatives."""
         place = self._place(x)
@@ -327,7 +331,7 @@ class Problem:
         cost = chi2 = 0.0
         with torch.no_grad():
             for number, (tile, active) in enumerate(self._active(self._live, theta)):
-                model = self._background(number).clone()
+                model = self.background(number).clone()
                 for component in active:
                     model += self._painter.image(
                         component, tile.grid, theta[component.columns].tolist()
@@ -358,7 +362,7 @@ class Problem:
         with torch.no_grad():
             for number, (tile, active) in enumerate(self._active(self._live, theta)):
                 parts, rows = [], [np.zeros(0, dtype=int)]
-                model = self._background(number).clone()
+                model = self.background(number).clone()
                 for component in active:
                     part = self._painter.gradient(
                         component, tile.grid, theta[component.columns].tolist()
@@ -384,7 +388,7 @@ class Problem:
                     (weight * residual).dot(residual),
                 )
 
-    def _background(self, number: int) -> Tensor:
+    def background(self, number: int) -> Tensor:
         """The light of the components that do not change, on tile ``number``, flat."""
         if self._backgrounds is None:
             theta, _ = self.space.expand(self.space.start)
@@ -404,8 +408,8 @@ class Problem:
         self, components: Sequence[Component], theta: np.ndarray
     ) -> list[tuple[Tile, list[Component]]]:
         """The components that matter in each tile."""
-        if len(self._tiles) == 1:
-            return [(self._tiles[0], list(components))]
+        if len(self.tiles) == 1:
+            return [(self.tiles[0], list(components))]
         level = _NEGLIGIBLE * self._noise / math.sqrt(self.n_used)
         reach = {
             c.name: c.model.reach(theta[c.columns].tolist(), level) + self._painter.halo for c in components
@@ -419,7 +423,7 @@ class Problem:
                     if not c.model.centered or tile.touches(theta[c.first], theta[c.first + 1], reach[c.name])
                 ],
             )
-            for tile in self._tiles
+            for tile in self.tiles
         ]
 
     def require_degrees_of_freedom(self) -> None:

@@ -11,7 +11,7 @@ import param
 
 from engine.errors import OptionError, did_you_mean
 from engine.problem import NormalEquations, Problem
-from engine.results import Posterior, Status
+from engine.results import FitResult, Posterior, Status
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Work:
         rng: Random numbers of this fit.
         count: Evaluations.
         resumed: The method's own figures at the step that the fit goes on from; empty for a new fit.
+        previous: The result that the fit goes on from; None for a new fit, or one that goes on from a step.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Work:
         *,
         count: Count | None = None,
         resumed: Mapping[str, Any] | None = None,
+        previous: FitResult | None = None,
     ) -> None:
         self.problem = problem
         self.space = problem.space
@@ -80,6 +82,7 @@ class Work:
         self.rng = rng
         self.count = count or Count()
         self.resumed: Mapping[str, Any] = resumed or {}
+        self.previous = previous
 
     def at(self, start: np.ndarray) -> Work:
         """Return the same work from another start, counted together with this one."""
@@ -98,6 +101,13 @@ class Work:
         """Return cost and gradient at ``x``, the Hessian zero; counted as one Jacobian."""
         self.count.jacobians += 1
         return self.problem.cost_gradient(x)
+
+    def counted(self, times: int, *, gradient: bool) -> None:
+        """Count evaluations made by other means: with gradients, as Jacobians."""
+        if gradient:
+            self.count.jacobians += times
+        else:
+            self.count.evaluations += times
 
     def cost(self, x: np.ndarray) -> tuple[float, float]:
         """Return cost and chi2 at ``x``; counted as one evaluation."""

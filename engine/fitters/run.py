@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.errors import ParameterError
 from engine.fitters.assess import assess
 from engine.fitters.base import Fitter, Move, Moves, Outcome, Stop, Work
 from engine.problem import Problem
@@ -50,7 +51,7 @@ def steps(
     *,
     should_stop: Callable[[], bool] | None = None,
     seed: int | None = None,
-    resume: Step | None = None,
+    resume: Step | FitResult | None = None,
     **options: Any,
 ) -> Generator[Step, None, FitResult]:
     """Run a fitter one step at a time.
@@ -60,7 +61,8 @@ def steps(
         fitter: Name, several joined by + to run one after the other, or a configured fitter.
         should_stop: Asked after each step; True ends the fit with the best values so far.
         seed: Of the fitter's random numbers; the problem's own seed where None.
-        resume: A step to go on from: its values and the method's own state.
+        resume: A step to go on from, its values and the method's own state; or a result, its values and, of a
+            sampler, its chains, to whose draws this run's are appended.
         options: Of the fitter, by name.
 
     Yields:
@@ -84,7 +86,17 @@ def steps(
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     rng = np.random.default_rng(seed)
     start = None if resume is None else problem.space.vector(resume.values)
-    work = Work(problem, rng, start, resumed=resume.info if resume else None)
+    previous = resume if isinstance(resume, FitResult) else None
+    if previous is not None and previous.draws is not None:
+        if previous.names != problem.names:
+            raise ParameterError(
+                f"The draws to go on from are of {', '.join(previous.names)}, but this problem has "
+                f"{', '.join(problem.names)} free. Take the problem that was sampled."
+            )
+        # The same seed must not repeat the same random numbers.
+        rng = np.random.default_rng((seed, previous.draws.shape[1]))
+    resumed = resume.info if isinstance(resume, Step) else None
+    work = Work(problem, rng, start, resumed=resumed, previous=previous)
     return _loop(problem, method, work, should_stop or (lambda: False), seed)
 
 
@@ -187,7 +199,7 @@ def fit(
     on_step: Callable[[Step], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     seed: int | None = None,
-    resume: Step | None = None,
+    resume: Step | FitResult | None = None,
     **options: Any,
 ) -> FitResult:
     """Run a fitter to its end; arguments as for :func:`steps`, with ``on_step`` called after each step."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -77,6 +78,24 @@ def metric(axis_ratio: float, position_angle: float) -> tuple[float, float, floa
     )
 
 
+def metric_gradient(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (a, b, c), (..., 3), and their derivatives by axis ratio and angle, (..., 3, 2)."""
+    ratio, angle = parameters[..., 0], parameters[..., 1] * _RADIAN
+    sin, cos = np.sin(angle), np.cos(angle)
+    inverse_square = ratio**-2.0
+    cos_square, product, excess = cos * cos, sin * cos, inverse_square - 1
+    form, slopes = np.empty((*ratio.shape, 3)), np.empty((*ratio.shape, 3, 2))
+    form[..., 0] = 1 + excess * cos_square
+    form[..., 1] = product * excess
+    form[..., 2] = 1 + excess * (1 - cos_square)
+    by_ratio, turn = -2 * inverse_square / ratio, _RADIAN * excess
+    slopes[..., 0, 0], slopes[..., 1, 0] = cos_square * by_ratio, product * by_ratio
+    slopes[..., 2, 0] = (1 - cos_square) * by_ratio
+    slopes[..., 0, 1], slopes[..., 1, 1] = -2 * product * turn, (2 * cos_square - 1) * turn
+    slopes[..., 2, 1] = 2 * product * turn
+    return form, slopes
+
+
 def smallest_scale(axis_ratio: float, position_angle: float) -> float:
     """Return the axis ratio: the radius changes fastest across the major axis."""
     return axis_ratio
@@ -89,5 +108,6 @@ ELLIPSE = Geometry(
     half_square_gradient=half_square_gradient,
     metric=metric,
     smallest_scale=smallest_scale,
+    metric_gradient=metric_gradient,
     formula="R^2 = u^2 + (v / axis_ratio)^2; u along the major axis, v across it",
 )

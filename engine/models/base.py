@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +16,26 @@ from engine.render.setting import Setting
 
 # From d cost / d brightness, (row, column), to d cost / d parameter, (parameter,).
 Pull = Callable[[Tensor], Tensor]
+
+
+# The same for many sets of parameters at once: from (chain, row, column) to (chain, component, parameter).
+PullMany = Callable[[Tensor], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Components of one model on one grid, for many sets of parameters near one place.
+
+    Attributes:
+        brightness: ``(values (chain, component, parameter)) -> (images (chain, row, column), pullback)``; the
+            images are sums over components.
+        within: Numbers of the parameters that must stay within the half widths it was made for.
+        numbers: How many numbers it keeps: a measure of its memory.
+    """
+
+    brightness: Callable[[np.ndarray], tuple[Tensor, PullMany]]
+    within: tuple[int, ...] = ()
+    numbers: int = 0
 
 
 class Model(ABC):
@@ -71,6 +93,50 @@ class Model(ABC):
         for index in self.linear:
             image.add_(rows[index], alpha=float(values[index]))
         return image, lambda score: rows.flatten(1) @ score.flatten()
+
+    def freeze(
+        self, grid: Grid, values: np.ndarray, half_widths: np.ndarray, setting: Setting
+    ) -> Frozen | None:
+        """Return what renders many sets of parameters within ``half_widths`` of ``values``, (component, parameter).
+
+        None where there is no better way than one after the other.
+        """
+        if len(self.linear) < len(self.specs):
+            return None
+        rows = self.gradient(grid, values[0].tolist(), setting).clone()
+
+        def brightness(many: np.ndarray) -> tuple[Tensor, PullMany]:
+            images = torch.tensordot(torch.from_numpy(many.sum(1)).to(rows.device), rows, 1)
+
+            def pull(scores: Tensor) -> np.ndarray:
+                slopes = (scores.flatten(1) @ rows.flatten(1).T).cpu().numpy()
+                return np.broadcast_to(slopes[:, None], many.shape)
+
+            return images, pull
+
+        return Frozen(brightness, numbers=rows.numel())
+
+    def in_turn(self, grid: Grid, setting: Setting) -> Frozen:
+        """Return what renders many sets of parameters, wherever they are, one after the other."""
+
+        def brightness(many: np.ndarray) -> tuple[Tensor, PullMany]:
+            done = [
+                [self.pullback(grid, values, setting) for values in components]
+                for components in many.tolist()
+            ]
+            images = torch.stack([torch.stack([image for image, _ in one]).sum(0) for one in done])
+
+            def pull(scores: Tensor) -> np.ndarray:
+                return np.array(
+                    [
+                        [pull(score).cpu().numpy() for _, pull in one]
+                        for one, score in zip(done, scores, strict=True)
+                    ]
+                )
+
+            return images, pull
+
+        return Frozen(brightness)
 
     def flux(self, values: Sequence[float]) -> float:
         """Return the total flux over the plane; inf or nan where there is none."""

@@ -6,13 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import final
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.geometry.base import Geometry
-from engine.models.base import Model, Pull
+from engine.models.base import Frozen, Model, Pull, PullMany
 from engine.parameters.spec import CENTER
 from engine.profiles.base import Profile
+from engine.render.frozen import freeze_samples
 from engine.render.grid import Grid
 from engine.render.integrate import plan_samples
 from engine.render.samples import Samples
@@ -93,6 +95,42 @@ class Galaxy(Model):
         radius, by_geometry = self.geometry.half_square_gradient(samples.dx, samples.dy, *geometry)
         shape, by_radius, by_profile = self.profile.shape_gradient(radius, *profile)
         return samples, shape, by_radius.mul_(values[-1]).div_(radius), by_geometry, by_profile
+
+    def freeze(
+        self, grid: Grid, values: np.ndarray, half_widths: np.ndarray, setting: Setting
+    ) -> Frozen | None:
+        """Return what renders many sets of parameters from the same samples; see :mod:`engine.render.frozen`."""
+        metric_gradient, at = self.geometry.metric_gradient, self._shape_starts
+        if metric_gradient is None or self.profile.break_at is not None:
+            return None
+        samples = freeze_samples(
+            grid, values[:, :-1], half_widths[:, :-1], self.profile, self.geometry, setting.accuracy
+        )
+        if samples is None:
+            return None
+
+        def brightness(many: np.ndarray) -> tuple[Tensor, PullMany]:
+            shift = many[..., :2] - samples.anchors
+            metric, by_geometry = metric_gradient(many[..., 2:at])
+            shape, pull_shape = self.profile.shapes(samples.squares(shift, metric), many[..., at:-1])
+            amplitudes = torch.from_numpy(many[..., -1].copy()).to(shape.device)
+            image, along = samples.average(shape, amplitudes, shift)
+
+            def pull(scores: Tensor) -> np.ndarray:
+                at_samples, by_area = samples.spread(scores, shift, along)
+                by_squares, by_profile, by_amplitude = pull_shape(at_samples)
+                slopes = samples.slopes(by_squares, shift, metric)
+                columns = np.empty_like(many)
+                columns[..., :2] = slopes[..., :2] + by_area
+                columns[..., 2:at] = (slopes[..., None, 2:] @ by_geometry)[..., 0, :]
+                columns[..., at:-1] = by_profile
+                columns *= many[..., -1:]
+                columns[..., -1] = by_amplitude
+                return columns
+
+            return image, pull
+
+        return Frozen(brightness, tuple(range(self.amplitude)), samples.features.numel())
 
     def flux(self, values: Sequence[float]) -> float:
         """Return the total flux over the plane."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.images import Image
-from engine.models.base import Model, Pull
+from engine.models.base import Frozen, Model, Pull, PullMany
 from engine.render import Accuracy, Convolver, Grid, PsfSpline, Setting
 
 
@@ -31,6 +31,54 @@ class Component:
     def columns(self) -> slice:
         """Its parameters in the scene's vector."""
         return slice(self.first, self.first + len(self.model.specs))
+
+
+@dataclass(frozen=True)
+class FrozenStage:
+    """What is rendered on one canvas, and then blurred and binned together.
+
+    ``parts`` have the numbers of their parameters in the scene's vector, (component, parameter).
+    """
+
+    convolver: Convolver | None
+    factor: int
+    parts: list[tuple[np.ndarray, Frozen]]
+
+
+class FrozenScene:
+    """Components for many parameter vectors near one place; see :meth:`Painter.freeze`."""
+
+    def __init__(self, grid: Grid, stages: Sequence[FrozenStage]) -> None:
+        self._grid, self._stages = grid, stages
+        parts = [part for stage in stages for part in stage.parts]
+        self.within = np.array(
+            [number for columns, frozen in parts for number in columns[:, list(frozen.within)].flatten()],
+            dtype=int,
+        )
+        self.numbers = sum(frozen.numbers for _, frozen in parts)
+
+    def brightness(self, theta: np.ndarray) -> tuple[Tensor, PullMany]:
+        """Return the images, (chain, row, column), at ``theta``, (chain, parameter), and their pullback."""
+        grid = self._grid
+        total = torch.zeros((len(theta), grid.height, grid.width), dtype=torch.float64, device=grid.device)
+        pulls = []
+        for stage in self._stages:
+            done = [(columns, *frozen.brightness(theta[:, columns])) for columns, frozen in stage.parts]
+            image = done[0][1]
+            for _, other, _ in done[1:]:
+                image = image + other
+            total += Painter.finish(image, stage.convolver, stage.factor)
+            pulls.append((stage, [(columns, pull) for columns, _, pull in done]))
+
+        def pull_all(scores: Tensor) -> np.ndarray:
+            slopes = np.zeros_like(theta)
+            for stage, own in pulls:
+                through = Painter.unfinish(scores, stage.convolver, stage.factor)
+                for columns, pull in own:
+                    slopes[:, columns] = pull(through)
+            return slopes
+
+        return total, pull_all
 
 
 class Painter:
@@ -84,7 +132,7 @@ class Painter:
         return fine.padded(convolver.pad_columns, convolver.pad_rows), convolver, factor
 
     @staticmethod
-    def _finish(image: Tensor, convolver: Convolver | None, factor: int) -> Tensor:
+    def finish(image: Tensor, convolver: Convolver | None, factor: int) -> Tensor:
         """Blur and bin (..., row, column)."""
         if convolver is not None:
             image = convolver(image)
@@ -92,27 +140,60 @@ class Painter:
             image = image.unflatten(-1, (-1, factor)).mean(-1).unflatten(-2, (-1, factor)).mean(-2)
         return image
 
+    @staticmethod
+    def unfinish(score: Tensor, convolver: Convolver | None, factor: int) -> Tensor:
+        """Return the adjoint of :meth:`finish`, (..., row, column)."""
+        if factor > 1:
+            score = score.repeat_interleave(factor, -2).repeat_interleave(factor, -1) / factor**2
+        return score if convolver is None else convolver.adjoint(score)
+
     def brightness(self, component: Component, grid: Grid, values: Tensor) -> Tensor:
         """Return the component's image, (row, column); differentiable in ``values`` (parameter,)."""
         canvas, convolver, factor = self._stage(component.model, grid)
-        return self._finish(component.model.brightness(canvas, values, self._setting), convolver, factor)
+        return self.finish(component.model.brightness(canvas, values, self._setting), convolver, factor)
 
     def gradient(self, component: Component, grid: Grid, values: Sequence[float]) -> Tensor:
         """Return d image / d parameter, (parameter, row, column)."""
         canvas, convolver, factor = self._stage(component.model, grid)
-        return self._finish(component.model.gradient(canvas, values, self._setting), convolver, factor)
+        return self.finish(component.model.gradient(canvas, values, self._setting), convolver, factor)
 
     def pullback(self, component: Component, grid: Grid, values: Sequence[float]) -> tuple[Tensor, Pull]:
         """Return the component's image and its pullback; see :meth:`Model.pullback`."""
         canvas, convolver, factor = self._stage(component.model, grid)
         image, pull = component.model.pullback(canvas, values, self._setting)
 
-        def pull_through(score: Tensor) -> Tensor:
-            if factor > 1:
-                score = score.repeat_interleave(factor, 0).repeat_interleave(factor, 1) / factor**2
-            return pull(score if convolver is None else convolver.adjoint(score))
+        return self.finish(image, convolver, factor), lambda score: pull(
+            self.unfinish(score, convolver, factor)
+        )
 
-        return self._finish(image, convolver, factor), pull_through
+    def freeze(
+        self, components: Sequence[Component], grid: Grid, theta: np.ndarray, half_widths: np.ndarray
+    ) -> FrozenScene:
+        """Return what renders the sum of ``components`` for many parameter vectors near ``theta``, (parameter,)."""
+        groups: dict[str, list[Component]] = {}
+        for component in components:
+            groups.setdefault(component.model.key, []).append(component)
+        stages: dict[tuple[bool, int], FrozenStage] = {}
+        for members in groups.values():
+            canvas, convolver, factor = self._stage(members[0].model, grid)
+            stage = stages.setdefault((convolver is not None, factor), FrozenStage(convolver, factor, []))
+            stage.parts.extend(self._freeze_alike(members, canvas, theta, half_widths))
+        return FrozenScene(grid, list(stages.values()))
+
+    def _freeze_alike(
+        self, members: Sequence[Component], canvas: Grid, theta: np.ndarray, half_widths: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, Frozen]]:
+        """Components of one model: frozen together, or else each alone, or else rendered in turn."""
+        model = members[0].model
+        columns = np.array([np.arange(one.columns.start, one.columns.stop) for one in members])
+        frozen = model.freeze(canvas, theta[columns], half_widths[columns], self._setting)
+        if frozen is not None:
+            yield columns, frozen
+        elif len(members) == 1:
+            yield columns, model.in_turn(canvas, self._setting)
+        else:
+            for one in members:
+                yield from self._freeze_alike([one], canvas, theta, half_widths)
 
     def image(self, component: Component, grid: Grid, values: Sequence[float]) -> Tensor:
         """Return the component's image, (row, column), without derivatives."""

@@ -20,19 +20,19 @@ _LARGEST = 100.0
 
 @dataclass(frozen=True)
 class Slopes:
-    """Derivatives of x in z at one point, each (free,).
+    """Derivatives of x in z, each (..., free).
 
     Attributes:
         first: d x / d z.
         second: d2 x / d z2.
-        log_jacobian: ln |d x / d z|, summed over parameters.
+        log_jacobian: ln |d x / d z|, summed over parameters, (...).
         log_jacobian_gradient: Its derivative in z.
         log_jacobian_curvature: Minus its second derivative in z; never negative.
     """
 
     first: np.ndarray
     second: np.ndarray
-    log_jacobian: float
+    log_jacobian: np.ndarray
     log_jacobian_gradient: np.ndarray
     log_jacobian_curvature: np.ndarray
 
@@ -52,6 +52,7 @@ class Transform:
         self.from_below = np.flatnonzero(below & ~above)
         self.from_above = np.flatnonzero(~below & above)
         self._width = self.upper[self.both] - self.lower[self.both]
+        self._log_width = np.log(self._width)
 
     @classmethod
     def of(cls, space: ParameterSpace) -> Transform:
@@ -68,9 +69,10 @@ class Transform:
         # Rounding may step over a bound by one digit.
         return np.asarray(np.clip(x, self.lower, self.upper))
 
-    def runaway(self, z: np.ndarray) -> bool:
-        """Return True where a parameter with one bound has left for infinity; ``z`` is (free,)."""
-        return bool(np.any(z[self.from_below] > _LARGEST) or np.any(z[self.from_above] < -_LARGEST))
+    def runaway(self, z: np.ndarray) -> np.ndarray:
+        """Return where a parameter with one bound has left for infinity, (...), of z (..., free)."""
+        far = (z[..., self.from_below] > _LARGEST).any(-1) | (z[..., self.from_above] < -_LARGEST).any(-1)
+        return np.asarray(far)
 
     def unconstrained(self, x: np.ndarray) -> np.ndarray:
         """Return z, (..., free); parameters on a bound are taken a hair inside it."""
@@ -86,22 +88,21 @@ class Transform:
         return z
 
     def slopes(self, z: np.ndarray) -> Slopes:
-        """Return the derivatives at ``z``, (free,)."""
+        """Return the derivatives at ``z``, (..., free)."""
         first, second = np.ones_like(z, dtype=float), np.zeros_like(z, dtype=float)
         gradient, curvature = np.zeros_like(z, dtype=float), np.zeros_like(z, dtype=float)
         i, j, k = self.both, self.from_below, self.from_above
-        s, rest = expit(z[i]), expit(-z[i])
-        first[i] = self._width * s * rest
-        gradient[i] = rest - s
-        curvature[i] = 2 * s * rest
-        first[j], gradient[j] = np.exp(np.minimum(z[j], _LARGEST)), 1.0
-        first[k], gradient[k] = np.exp(np.minimum(-z[k], _LARGEST)), -1.0
+        s, rest = expit(z[..., i]), expit(-z[..., i])
+        first[..., i] = self._width * s * rest
+        gradient[..., i] = rest - s
+        curvature[..., i] = 2 * s * rest
+        first[..., j], gradient[..., j] = np.exp(np.minimum(z[..., j], _LARGEST)), 1.0
+        first[..., k], gradient[..., k] = np.exp(np.minimum(-z[..., k], _LARGEST)), -1.0
         # In all three, d2 x / d z2 = (d x / d z) (d ln |d x / d z| / d z).
         second = first * gradient
-        second[np.isinf(self.lower) & np.isinf(self.upper)] = 0.0
         log_jacobian = (
-            float(np.sum(np.log(self._width) + log_expit(z[i]) + log_expit(-z[i])))
-            + float(z[j].sum())
-            - float(z[k].sum())
+            (self._log_width + log_expit(z[..., i]) + log_expit(-z[..., i])).sum(-1)
+            + z[..., j].sum(-1)
+            - z[..., k].sum(-1)
         )
-        return Slopes(first, second, log_jacobian, gradient, curvature)
+        return Slopes(first, second, np.asarray(log_jacobian), gradient, curvature)

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from engine.parameters.spec import Spec
+
+# From scores of the shapes, (..., sample), to those of the squares of the radii, alike, slopes in the parameters,
+# (..., parameter), and the sum of scores times shapes, (...).
+PullSquares = Callable[[Tensor], tuple[Tensor, np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ class Profile:
         scale: ``(*floats) -> `` a radius, in pixels, that says how large the object looks.
         break_at: ``(*floats) -> `` the :class:`Break` that the integration must respect; None where the profile
             is smooth away from its center.
+        of_squares: ``(radius**2 (..., sample), parameters (..., parameter)) -> (shape, pullback)``: many sets of
+            parameters at once; None where autograd does.
         starts: ``(radius_e) -> {parameter: value}``, starting values for an object of that half-light radius.
     """
 
@@ -65,3 +73,22 @@ class Profile:
     scale: Callable[..., float]
     break_at: Callable[..., Break] | None = None
     starts: Callable[[float], dict[str, float]] = _no_starts
+    of_squares: Callable[[Tensor, np.ndarray], tuple[Tensor, PullSquares]] | None = None
+
+    def shapes(self, squares: Tensor, parameters: np.ndarray) -> tuple[Tensor, PullSquares]:
+        """Return the shape at squares of radii, (..., sample), for each set of parameters, and its pullback."""
+        if self.of_squares is not None:
+            return self.of_squares(squares, parameters)
+        columns = torch.from_numpy(np.moveaxis(parameters, -1, 0).copy())[..., None].to(squares.device)
+        inputs = [squares.detach(), *columns]
+        with torch.enable_grad():
+            for one in inputs:
+                one.requires_grad_()
+            shape = self.shape(inputs[0].sqrt(), *inputs[1:])
+
+        def pull(scores: Tensor) -> tuple[Tensor, np.ndarray, np.ndarray]:
+            by_squares, *others = torch.autograd.grad(shape, inputs, scores)
+            total = (scores * shape.detach()).sum(-1)
+            return by_squares, torch.cat(others, -1).cpu().numpy(), total.cpu().numpy()
+
+        return shape.detach(), pull

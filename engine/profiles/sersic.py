@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.parameters.spec import Spec
-from engine.profiles.base import Profile
+from engine.profiles.base import Profile, PullSquares
 
 INTENSITY_E = Spec(
     name="intensity_e",
@@ -79,6 +79,24 @@ def bn_and_slope(n: float) -> tuple[float, float]:
     return sersic_bn(n), (sersic_bn(n + step) - sersic_bn(n - step)) / (2 * step)
 
 
+def bn_and_slopes(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return b_n and its derivative by n of many indices, each of the shape of ``n``."""
+    series = _bn_polynomial()
+    scale = 2 * (1 + 2 * 0.09)
+    t = scale / (1 + 2 * n) - 1
+    # Chebyshev polynomials by their definition: few operations, whatever the number of terms.
+    terms = np.cos(np.arccos(t)[..., None] * np.arange(len(series[0])))
+    value, slope = terms @ series[0], terms[..., :-1] @ series[1]
+    return value + 2 * n - 1 / 3, 2 - slope * 2 * scale / (1 + 2 * n) ** 2
+
+
+@functools.cache
+def _bn_polynomial() -> tuple[np.ndarray, np.ndarray]:
+    """The coefficients of the series and of its derivative."""
+    coefficients = np.array(_bn_series())
+    return coefficients, np.polynomial.chebyshev.chebder(coefficients)
+
+
 def shape(radius: Tensor, radius_e: Tensor, n: Tensor) -> Tensor:
     """Return the brightness relative to that at radius_e; shape of ``radius``."""
     return torch.exp(-sersic_bn(n) * ((radius / radius_e) ** (1 / n) - 1))
@@ -97,6 +115,31 @@ def shape_gradient(radius: Tensor, radius_e: float, n: float) -> tuple[Tensor, T
     # d/dn of -b (z - 1), with dz/dn = -z log(x) / n**2
     by_n = torch.addcmul((f - fz).mul_(b_slope), fz, log_x, value=b / n**2)
     return f, by_radius, [by_scale, by_n]
+
+
+def of_squares(squares: Tensor, parameters: np.ndarray) -> tuple[Tensor, PullSquares]:
+    """Return the shape of many at squares of radii, and its pullback; see :class:`Profile`."""
+    radius_e, n = parameters[..., 0], parameters[..., 1]
+    b, b_slope = bn_and_slopes(n)
+    log_scale = np.log(radius_e)
+    half, offset, exponent, factor = torch.from_numpy(np.stack((0.5 / n, log_scale / n, b, -0.5 * b / n)))[
+        ..., None
+    ].to(squares.device)
+    log_squares = torch.log(squares)
+    z = torch.mul(log_squares, half).sub_(offset).exp_()
+    f = torch.mul(z, -exponent).add_(exponent).exp_()
+
+    def pull(scores: Tensor) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        by_f = scores * f
+        by_fz = by_f * z
+        sums = torch.stack((by_f.sum(-1), by_fz.sum(-1), torch.linalg.vecdot(by_fz, log_squares)))
+        total, total_z, total_log = sums.cpu().numpy()
+        # d/dn of -b (z - 1), with dz/dn = -z ln(R / radius_e) / n^2.
+        by_n = b_slope * (total - total_z) + b / n**2 * (0.5 * total_log - log_scale * total_z)
+        slopes = np.stack((b / (n * radius_e) * total_z, by_n), axis=-1)
+        return by_fz.div_(squares).mul_(factor), slopes, total
+
+    return f, pull
 
 
 def flux(radius_e: float, n: float) -> float:
@@ -128,4 +171,5 @@ SERSIC = Profile(
     flux=flux,
     grading=grading,
     scale=scale,
+    of_squares=of_squares,
 )

@@ -36,13 +36,13 @@ class Convolver:
         self._transform = torch.fft.rfft2(torch.from_numpy(kernel).to(device))
 
     def adjoint(self, image: Tensor) -> Tensor:
-        """Return the transpose of the convolution: (height, width) to the padded grid."""
+        """Return the transpose of the convolution: (..., height, width) to the padded grid."""
         placed = torch.nn.functional.pad(
             image, (self.pad_columns, self.pad_columns, self.pad_rows, self.pad_rows)
         )
         spectrum = torch.fft.rfft2(placed, s=self._shape) * self._transform.conj()
         correlated: Tensor = torch.fft.irfft2(spectrum, s=self._shape)
-        return correlated[: placed.shape[0], : placed.shape[1]]
+        return correlated[..., : placed.shape[-2], : placed.shape[-1]]
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return (..., height, width) from images on the padded grid."""

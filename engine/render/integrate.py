@@ -80,7 +80,7 @@ def _rounded(value: float, digits: float) -> float:
 
 
 @functools.lru_cache(maxsize=1024)
-def _ring_radii(
+def ring_radii(
     profile: Profile, parameters: tuple[float, ...], flattening: float, accuracy: Accuracy
 ) -> list[float]:
     """Radius inside which each rule is not good enough: center value, Laplacian, Gauss 2 .. MAX_ORDER.
@@ -130,7 +130,7 @@ def plan_samples(
     # Ratios of 1.5 % and shifts of a twentieth of a pixel change no rule by more than its margin.
     coarse_profile = tuple(_rounded(v, 80) for v in in_steps(profile_parameters, profile, step))
     coarse_flattening = min(_rounded(flattening, 80), 1.0)
-    rings = _ring_radii(profile, coarse_profile, coarse_flattening, accuracy)
+    rings = ring_radii(profile, coarse_profile, coarse_flattening, accuracy)
     # Inside, the local power law no longer describes the profile over a pixel.
     near = max(1.3 / coarse_flattening, rings[-1])
     metric = geometry.metric(*geometry_parameters)
@@ -152,7 +152,7 @@ def plan_samples(
         parts_y.append(cells.y - center[1])
     if cells.near.numel():
         k = profile.grading(*profile_parameters)
-        order, reach = _rays(profile, coarse_profile, near + 1.5 / coarse_flattening)
+        order, reach = rays_needed(profile, coarse_profile, near + 1.5 / coarse_flattening)
         bx, by = cells.near_x - center[0], cells.near_y - center[1]
         sx, sy, weights = triangles(bx, by, step, metric, k, order, reach * step)
         parts_x.append(sx.flatten())
@@ -162,7 +162,7 @@ def plan_samples(
 
 
 @functools.lru_cache(maxsize=1024)
-def _rays(profile: Profile, parameters: tuple[float, ...], farthest: float) -> tuple[int, float]:
+def rays_needed(profile: Profile, parameters: tuple[float, ...], farthest: float) -> tuple[int, float]:
     """Points along the rays of the triangles, and the radius at which the rays end; in steps."""
     k, values = profile.grading(*parameters), list(parameters)
     steep = steepness(profile, values, farthest) * k

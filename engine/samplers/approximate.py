@@ -24,7 +24,7 @@ def outcome_of(
     *,
     check: int,
     title: str,
-    sigma: np.ndarray | None,
+    lm: tuple[np.ndarray, np.ndarray] | None,
     before: Outcome,
 ) -> Outcome:
     """Return the outcome for draws of an approximation.
@@ -35,10 +35,10 @@ def outcome_of(
         log_weight: ln(posterior / approximation) at a draw, by its number, up to a constant.
         check: At how many draws to compare with the posterior itself.
         title: Of the approximation, for the message.
-        sigma: Uncertainties by lm.
+        lm: Values and uncertainties of lm.
         before: How lm ended.
     """
-    found = posterior(work.problem, draws, {}, sigma=sigma, verdict=False)
+    found = posterior(work.problem, draws, {}, lm=lm, verdict=False)
     flat = draws.reshape(-1, draws.shape[-1])
     sentences = [f"{title}, drawn {len(flat)} times."]
     status = Status.CONVERGED

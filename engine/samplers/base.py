@@ -1,70 +1,31 @@
-"""What all chain samplers share: where chains start, warm-up, draws, live diagnostics, and the result."""
+"""What all chain samplers share: their options, where chains start, warm-up, draws, and going on from a result."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import param
 
 from engine.errors import OptionError
 from engine.fitters.base import Fitter, Move, Moves, Outcome, Stop, Work
-from engine.fitters.lm import LevenbergMarquardt
-from engine.fitters.search_box import scattered
-from engine.linalg import invert
 from engine.parameters.transform import Transform
 from engine.problem import NormalEquations
-from engine.results import Status
-from engine.samplers.density import Density
-from engine.samplers.diagnostics import diagnose
-from engine.samplers.posterior import centered_angles, posterior
-from engine.samplers.whitening import Whitening, inside, none, of_covariance, of_hessian
+from engine.results import FitResult, Status
+from engine.samplers.chains import Chain, Chains, Round, SideBySide
+from engine.samplers.density import Density, frozen_around
+from engine.samplers.origin import find_origin
+from engine.samplers.record import Record
+from engine.samplers.whitening import Whitening, none, of_covariance, of_draws, of_hessian
 
 # Steps shown, at most about: drawing 20 000 times need not make 20 000 rows.
 _SHOWN = 1000
-# Live diagnostics this many times during the draws.
-_LOOKS = 20
 # How often a start is drawn anew, nearer each time, where the density is zero.
 _TRIES = 20
-
-
-@dataclass(frozen=True)
-class Draw:
-    """One draw of one chain: white coordinates w, physical x, chi2, and the sampler's own figures."""
-
-    w: np.ndarray
-    x: np.ndarray
-    chi2: float
-    stats: Mapping[str, float]
-
-
-class Chain(Protocol):
-    """A chain that can be advanced; it adapts itself during warm-up."""
-
-    def advance(self) -> Draw:
-        """Make the next draw."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the chains of a run begin.
-
-    Attributes:
-        x: Start of each chain, physical units, inside the bounds, (chain, free).
-        normals: Normal equations at each of them.
-        best: Which one that is.
-        sigma: Uncertainties by lm, (free,); None where it was not run.
-        remark: What lm said where it did not converge.
-    """
-
-    x: np.ndarray
-    normals: Sequence[NormalEquations]
-    best: int = 0
-    sigma: np.ndarray | None = None
-    remark: str = ""
+# Draws that adapt the step anew where a run goes on.
+_AGAIN = 50
 
 
 class ChainSampler(Fitter):
@@ -98,178 +59,131 @@ class ChainSampler(Fitter):
         False, doc="Undo swaps of names between identical components, draw by draw, in the result."
     )
 
-    def chain(self, density: Density, w: np.ndarray, seed: int) -> Chain:
-        """Return a chain that starts at ``w`` with its own random numbers."""
+    def chain(self, density: Density, w: np.ndarray, seed: int, warmup: int) -> Chain:
+        """Return a chain that starts at ``w`` with its own random numbers and adapts for ``warmup`` draws."""
         raise NotImplementedError
+
+    def make_chains(
+        self, densities: Sequence[Density], starts: np.ndarray, seeds: Sequence[int], warmup: int
+    ) -> Chains:
+        """Return all chains; one that advances them together overrides this instead of :meth:`chain`."""
+        return SideBySide(
+            [
+                self.chain(density, w, seed, warmup)
+                for density, w, seed in zip(densities, starts, seeds, strict=True)
+            ]
+        )
+
+    def limits(self) -> dict[str, float]:
+        """Return the largest value that a figure of the sampler can take, by name, for the verdict."""
+        return {}
 
     def moves(self, work: Work) -> Moves:
         """Yield after each round: one draw of every chain."""
-        origin = yield from self._origin(work)
+        previous = work.previous if work.previous is not None and work.previous.draws is not None else None
+        before = None if previous is None else previous.draws
+        count = self.chains if before is None else before.shape[0]
+        origin = yield from find_origin(work, str(self.start), count)
         if isinstance(origin, Outcome):
             return origin
+        record = Record(work, count, self.draws, previous)
         transform = Transform.of(work.space)
         # A chain that starts in another mode has coordinates of its own.
-        densities = [
-            Density(work, transform, self._whitening(work, transform, x, normal))
-            for x, normal in zip(origin.x, origin.normals, strict=True)
+        places = [
+            self._density(work, transform, x, normal, previous)
+            for x, normal in zip(origin.places, origin.normals, strict=True)
         ]
-        starts = [self._dispersed(density, work.rng) for density in densities]
-        if any(start is None for start in starts):
+        densities = [places[i] for i in origin.which]
+        if before is None:
+            starts = [self._dispersed(density, work.rng) for density in densities]
+        else:
+            starts = [
+                density.whitening.white(transform.unconstrained(x))
+                for density, x in zip(densities, before[:, -1], strict=True)
+            ]
+        begun = np.array([start for start in starts if start is not None])
+        if len(begun) < count:
             return Outcome(
                 Status.NOT_FINITE,
-                origin.x[origin.best],
+                origin.places[origin.best],
                 "The posterior is zero around the start. Widen the bounds.",
             )
-        seeds = work.rng.integers(2**63 - 1, size=self.chains)
-        running = [
-            self.chain(density, w, int(seed))
-            for density, w, seed in zip(densities, starts, seeds, strict=True)
-            if w is not None
-        ]
-        for number in range(1, self.warmup + 1):
-            now = [chain.advance() for chain in running]
-            if self._shown(number, self.warmup):
-                yield self._move(now, {"phase": "warm-up", "draw": number, "chains": len(running)})
-        return (yield from self._draw(work, running, origin))
-
-    def _draw(self, work: Work, running: Sequence[Chain], origin: Origin) -> Moves:
-        kept = np.empty((self.chains, self.draws, len(work.start)))
-        stats: dict[str, np.ndarray] = {}
+        warmup = self.warmup if before is None else min(self.warmup, _AGAIN)
+        seeds = [int(seed) for seed in work.rng.integers(2**63 - 1, size=count)]
+        running = self.make_chains(densities, begun, seeds, warmup)
+        for number in range(1, warmup + 1):
+            now = running.advance()
+            if _shown(number, warmup):
+                yield _move(now, {"phase": "warm-up", "draw": number, "chains": count})
         figures: dict[str, float] = {}
-        done = 0
-
-        def outcome() -> Outcome:
-            found = posterior(
-                work.problem,
-                kept[:, :done],
-                {name: values[:, :done] for name, values in stats.items()},
-                sigma=origin.sigma,
-                sort_labels=self.sort_labels,
-                remark=origin.remark,
-            )
-            return Outcome(found.status, found.mean, posterior=found)
-
         try:
             for number in range(1, self.draws + 1):
                 for _ in range(self.thin):
-                    now = [chain.advance() for chain in running]
-                for i, draw in enumerate(now):
-                    kept[i, done] = draw.x
-                    for name, value in {**draw.stats, "chi2": draw.chi2}.items():
-                        stats.setdefault(name, np.full((self.chains, self.draws), np.nan))[i, done] = value
-                done = number
-                if number % max(1, self.draws // _LOOKS) == 0 and number >= 20:
-                    figures = _live(centered_angles(work.space, kept[:, :done]), stats)
-                if self._shown(number, self.draws):
-                    yield self._move(
-                        now, {"phase": "draws", "draw": number, "chains": len(running), **figures}
-                    )
+                    now = running.advance()
+                record.add(now)
+                if record.worth_a_look:
+                    figures = record.look()
+                if _shown(number, self.draws):
+                    yield _move(now, {"phase": "draws", "draw": number, "chains": count, **figures})
         except Stop:
-            if done < 4:
+            if record.done < 4:
                 raise
-        return outcome()
+        return record.outcome(origin, sort_labels=self.sort_labels, limits=self.limits())
 
-    def _shown(self, number: int, total: int) -> bool:
-        return number % max(1, math.ceil(total / _SHOWN)) == 0 or number == total
-
-    @staticmethod
-    def _move(now: Sequence[Draw], info: Mapping[str, float | str | bool]) -> Move:
-        """What is shown of a round: the first chain's place, and all chains' figures averaged."""
-        names = now[0].stats
-        means = {name: float(np.mean([draw.stats[name] for draw in now])) for name in names}
-        return Move(now[0].x, now[0].chi2, {**info, **means})
-
-    # Where chains begin
-
-    def _origin(self, work: Work) -> Generator[Move, None, Origin | Outcome]:
-        if self.start == "here":
-            normal = work.normal_equations(work.start)
-            yield Move(work.start, normal.chi2, {"phase": "start"})
-            if not normal.finite:
-                return Outcome(Status.NOT_FINITE, work.start)
-            x = inside(work.space, work.start, normal)
-            return Origin(np.tile(x, (self.chains, 1)), [work.normal_equations(x)] * self.chains)
-        count = self.chains if self.start == "scattered" else 1
-        ends: list[tuple[float, np.ndarray, NormalEquations, Outcome]] = []
-        for number in range(count):
-            first = work.start if number == 0 else scattered(work.space, work.start, work.rng)
-            outcome = yield from by_lm(work.at(first))
-            normal = outcome.normal or work.normal_equations(outcome.x)
-            if normal.finite:
-                ends.append((normal.cost, outcome.x, normal, outcome))
-        if not ends:
-            return Outcome(Status.NOT_FINITE, work.start)
-        best = int(np.argmin([cost for cost, *_ in ends]))
-        _, x, normal, outcome = ends[best]
-        inverse, _ = invert(normal.hessian)
-        sigma = None if inverse is None else np.sqrt(np.maximum(np.diag(inverse), 0.0))
-        places = [inside(work.space, place, there) for _, place, there, _ in ends]
-        normals = [
-            there if np.array_equal(place, end) else work.normal_equations(place)
-            for place, (_, end, there, _) in zip(places, ends, strict=True)
-        ]
-        if not np.array_equal(places[best], x):
-            sigma = None
-        remark = (
-            ""
-            if outcome.status is Status.CONVERGED
-            else f"lm, from which chains start: {outcome.status.value}"
-        )
-        which = [number % len(places) for number in range(self.chains)]
-        return Origin(np.array([places[i] for i in which]), [normals[i] for i in which], best, sigma, remark)
-
-    def _whitening(
-        self, work: Work, transform: Transform, x: np.ndarray, normal: NormalEquations
-    ) -> Whitening:
+    def _density(
+        self,
+        work: Work,
+        transform: Transform,
+        x: np.ndarray,
+        normal: NormalEquations,
+        previous: FitResult | None,
+    ) -> Density:
+        expected = of_hessian(work.space, transform, x, normal)
+        frozen = frozen_around(work, transform, x, expected)
+        whitening: Whitening | None = None
         if self.inverse_mass_matrix is not None:
-            return of_covariance(transform, x, self._given_covariance(len(x)))
-        return of_hessian(work.space, transform, x, normal) if self.whiten else none(transform, x)
-
-    def _given_covariance(self, free: int) -> np.ndarray:
-        try:
-            matrix = np.asarray(self.inverse_mass_matrix, dtype=float)
-        except (TypeError, ValueError) as error:
-            raise OptionError("inverse_mass_matrix must be a matrix of numbers, given by rows.") from error
-        if matrix.shape != (free, free):
-            raise OptionError(
-                f"inverse_mass_matrix has shape {matrix.shape}, but there are {free} free parameters: give "
-                f"{free} rows of {free} numbers."
-            )
-        if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T, rtol=1e-6, atol=0):
-            raise OptionError("inverse_mass_matrix must be symmetric and finite, like a result's covariance.")
-        scale = np.sqrt(np.abs(np.diag(matrix)))
-        if np.any(scale == 0) or np.linalg.eigvalsh(matrix / np.outer(scale, scale))[0] <= 0:
-            raise OptionError("inverse_mass_matrix must be positive definite, like a result's covariance.")
-        return matrix
+            whitening = of_covariance(transform, x, _checked(self.inverse_mass_matrix, len(x)))
+        elif not self.whiten:
+            whitening = none(transform, x)
+        elif previous is not None and previous.draws is not None:
+            whitening = of_draws(work.space, transform, previous.draws)
+        return Density(work, transform, whitening or expected, frozen)
 
     def _dispersed(self, density: Density, rng: np.random.Generator) -> np.ndarray | None:
         """A start around the origin where the density is not zero; None where there is none."""
         reach, middle = float(self.spread), np.zeros(len(density.whitening.center))
         for _ in range(_TRIES):
             w = reach * rng.standard_normal(len(middle))
-            if math.isfinite(density.value(w).log_density):
+            if math.isfinite(density.at(w, gradient=False).log_density):
                 return np.asarray(w)
             reach *= 0.7
-        return middle if math.isfinite(density.value(middle).log_density) else None
+        return middle if math.isfinite(density.at(middle, gradient=False).log_density) else None
 
 
-def by_lm(work: Work) -> Moves:
-    """Run lm to its end, telling that it is only the beginning."""
-    inner = LevenbergMarquardt().moves(work)
-    while True:
-        try:
-            move = next(inner)
-        except StopIteration as stop:
-            outcome: Outcome = stop.value
-            return outcome
-        yield Move(move.x, move.chi2, {"phase": "lm"})
+def _shown(number: int, total: int) -> bool:
+    return number % max(1, math.ceil(total / _SHOWN)) == 0 or number == total
 
 
-def _live(draws: np.ndarray, stats: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Figures while chains run: the worst R-hat and the smallest effective sample size so far."""
-    figures = diagnose(draws, mean=False)
-    return {
-        "rhat": float(np.max(figures.rhat)),
-        "ess_bulk": float(np.min(figures.ess_bulk)),
-        "divergences": float(np.nansum(stats["diverging"])) if "diverging" in stats else 0.0,
-    }
+def _move(now: Round, info: Mapping[str, float | str | bool]) -> Move:
+    """What is shown of a round: the first chain's place, and all chains' figures averaged."""
+    means = {name: float(np.mean(values)) for name, values in now.stats.items()}
+    return Move(now.x[0], float(now.chi2[0]), {**info, **means})
+
+
+def _checked(given: Any, free: int) -> np.ndarray:
+    """The option inverse_mass_matrix as a matrix."""
+    try:
+        matrix = np.asarray(given, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise OptionError("inverse_mass_matrix must be a matrix of numbers, given by rows.") from error
+    if matrix.shape != (free, free):
+        raise OptionError(
+            f"inverse_mass_matrix has shape {matrix.shape}, but there are {free} free parameters: give "
+            f"{free} rows of {free} numbers."
+        )
+    if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T, rtol=1e-6, atol=0):
+        raise OptionError("inverse_mass_matrix must be symmetric and finite, like a result's covariance.")
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    if np.any(scale == 0) or np.linalg.eigvalsh(matrix / np.outer(scale, scale))[0] <= 0:
+        raise OptionError("inverse_mass_matrix must be positive definite, like a result's covariance.")
+    return matrix

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.fitters.base import Work
+from engine.frozen import FrozenProblem
 from engine.parameters.transform import Transform
 from engine.samplers.whitening import Whitening
+
+# Samples stay where they are within this many sigmas of the expected posterior, which chains hardly ever leave.
+_REACH = 6.0
 
 
 @dataclass(frozen=True)
 class Point:
-    """The density at one place.
+    """The density at one place, or at many: then each has a leading axis (chain,).
 
     Attributes:
         x: Physical parameters, (free,).
@@ -24,49 +27,69 @@ class Point:
     """
 
     x: np.ndarray
-    log_density: float
+    log_density: np.ndarray
     gradient: np.ndarray
-    chi2: float
+    chi2: np.ndarray
 
 
 class Density:
     """ln posterior in white coordinates w: -cost/2 + ln |d x / d z|, with its gradient from one closed-form pass.
 
     The cost holds likelihood and priors. The constant ln |det factor| of the whitening is left out.
+
+    Args:
+        work: What is sampled; evaluations are counted there.
+        transform: Between x and z.
+        whitening: Between z and w.
+        frozen: The problem, frozen where it will be evaluated.
     """
 
-    def __init__(self, work: Work, transform: Transform, whitening: Whitening) -> None:
+    def __init__(self, work: Work, transform: Transform, whitening: Whitening, frozen: FrozenProblem) -> None:
         self.work = work
         self.transform = transform
         self.whitening = whitening
+        self.frozen = frozen
 
     def physical(self, w: np.ndarray) -> np.ndarray:
         """Return x, (..., free); angles are not wrapped."""
         return self.transform.physical(self.whitening.unconstrained(w))
 
-    def at(self, w: np.ndarray) -> Point:
-        """Return density and gradient at ``w``, (free,)."""
+    def many(self, w: np.ndarray, *, gradient: bool = True) -> Point:
+        """Return the density, and its gradient, at each of ``w``, (chain, free), in one batch."""
         z = self.whitening.unconstrained(w)
         x = self.transform.physical(z)
-        if not np.isfinite(x).all() or self.transform.runaway(z):
-            return Point(x, -math.inf, np.zeros_like(w), math.inf)
-        # Far out numbers overflow; that the density is zero there is all that matters.
-        with np.errstate(all="ignore"):
-            here = self.work.cost_gradient(x)
-        if not here.finite:
-            return Point(x, -math.inf, np.zeros_like(w), math.inf)
-        slopes = self.transform.slopes(z)
-        by_z = here.gradient * slopes.first + slopes.log_jacobian_gradient
-        return Point(x, slopes.log_jacobian - 0.5 * here.cost, self.whitening.factor.T @ by_z, here.chi2)
+        usable = np.isfinite(x).all(-1) & ~self.transform.runaway(z)
+        log_density, chi2 = np.full(len(w), -np.inf), np.full(len(w), np.inf)
+        by_w = np.zeros(w.shape)
+        rows = slice(None) if usable.all() else usable
+        if usable.any():
+            self.work.counted(int(usable.sum()), gradient=gradient)
+            # Far out numbers overflow; that the density is zero there is all that matters.
+            with np.errstate(all="ignore"):
+                costs = self.frozen.costs(x[rows], gradient=gradient)
+            slopes = self.transform.slopes(z[rows])
+            log_density[rows], chi2[rows] = slopes.log_jacobian - 0.5 * costs.cost, costs.chi2
+            if gradient:
+                by_z = costs.gradient * slopes.first + slopes.log_jacobian_gradient
+                by_z[~np.isfinite(costs.cost)] = 0.0
+                by_w[rows] = by_z @ self.whitening.factor
+        return Point(x, log_density, by_w, chi2)
 
-    def value(self, w: np.ndarray) -> Point:
-        """Return the density at ``w`` without its gradient."""
-        z = self.whitening.unconstrained(w)
-        x = self.transform.physical(z)
-        if not np.isfinite(x).all() or self.transform.runaway(z):
-            return Point(x, -math.inf, np.zeros_like(w), math.inf)
-        with np.errstate(all="ignore"):
-            cost, chi2 = self.work.cost(x)
-        if not math.isfinite(cost):
-            return Point(x, -math.inf, np.zeros_like(w), math.inf)
-        return Point(x, self.transform.slopes(z).log_jacobian - 0.5 * cost, np.zeros_like(w), chi2)
+    def at(self, w: np.ndarray, *, gradient: bool = True) -> Point:
+        """Return the density, and its gradient, at ``w``, (free,)."""
+        found = self.many(w[None], gradient=gradient)
+        return Point(found.x[0], found.log_density[0], found.gradient[0], found.chi2[0])
+
+
+def frozen_around(work: Work, transform: Transform, center: np.ndarray, expected: Whitening) -> FrozenProblem:
+    """Return the problem frozen where a posterior is expected.
+
+    Args:
+        work: The problem.
+        transform: Between x and z.
+        center: x, (free,), inside the bounds.
+        expected: The whitening by the Hessian there, which tells the width.
+    """
+    sigma = np.sqrt((expected.factor**2).sum(1))
+    ends = transform.physical(np.array([expected.center - _REACH * sigma, expected.center + _REACH * sigma]))
+    return FrozenProblem(work.problem, center, np.abs(ends - center).max(0))

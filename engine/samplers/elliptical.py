@@ -7,7 +7,8 @@ import math
 import numpy as np
 import param
 
-from engine.samplers.base import Chain, ChainSampler, Draw
+from engine.samplers.base import ChainSampler
+from engine.samplers.chains import Chain, Draw
 from engine.samplers.density import Density, Point
 
 # Intervals are shrunk at most so often: beyond, the place of the draw is the old one to all digits.
@@ -34,7 +35,7 @@ class Elliptical(ChainSampler):
         doc="Degrees of freedom of the Student-t that guides: fewer for posteriors with heavier tails.",
     )
 
-    def chain(self, density: Density, w: np.ndarray, seed: int) -> Chain:
+    def chain(self, density: Density, w: np.ndarray, seed: int, warmup: int) -> Chain:
         """Return a chain that starts at ``w``."""
         return EllipticalChain(density, w, np.random.default_rng(seed), float(self.tails))
 
@@ -51,7 +52,7 @@ class EllipticalChain:
 
     def __init__(self, density: Density, w: np.ndarray, rng: np.random.Generator, tails: float) -> None:
         self._density, self._rng, self._tails = density, rng, tails
-        self._w, self._here = w, density.value(w)
+        self._w, self._here = w, density.at(w, gradient=False)
 
     def advance(self) -> Draw:
         """Draw from the part of a new ellipse that lies above a random level."""
@@ -66,7 +67,7 @@ class EllipticalChain:
         while tried < _MOST_SHRINKS:
             tried += 1
             trial = self._w * math.cos(angle) + other * math.sin(angle)
-            there = self._density.value(trial)
+            there = self._density.at(trial, gradient=False)
             if self._excess(trial, there) > level:
                 self._w, self._here = trial, there
                 break
@@ -75,11 +76,11 @@ class EllipticalChain:
         return Draw(
             self._w,
             self._here.x,
-            self._here.chi2,
-            {"acceptance_rate": 1 / tried, "lp": self._here.log_density, "n_steps": float(tried)},
+            float(self._here.chi2),
+            {"acceptance_rate": 1 / tried, "lp": float(self._here.log_density), "n_steps": float(tried)},
         )
 
     def _excess(self, w: np.ndarray, point: Point) -> float:
         """ln(posterior / reference), up to a constant."""
         reference = -0.5 * (self._tails + len(w)) * math.log1p(float(w @ w) / self._tails)
-        return point.log_density - reference
+        return float(point.log_density) - reference

@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 import param
 
-from engine.samplers.base import Chain, ChainSampler
+from engine.samplers.base import ChainSampler
+from engine.samplers.chains import Chain
 from engine.samplers.density import Density
+
+# Warm-up, in draws, from which scales can be learnt better than lm's Hessian has them.
+_LONG = 300
 
 
 class Nuts(ChainSampler):
@@ -35,27 +39,31 @@ class Nuts(ChainSampler):
         doc="Acceptance to adapt the step to; higher is slower and safer.",
     )
     adapt_mass_matrix: Any = param.Selector(
-        default="diagonal",
-        objects=["off", "diagonal", "dense"],
-        doc="Adapt the scales of the coordinates during warm-up: not, each for itself, or with correlations.",
+        default="auto",
+        objects=["auto", "off", "diagonal", "dense"],
+        doc="Adapt the scales of the coordinates during warm-up: not, each for itself, or with correlations. auto: "
+        "each for itself, unless they are whitened and the warm-up is shorter than 300, too short to know better.",
     )
     max_tree_depth = param.Integer(
         10, bounds=(1, 20), doc="Trajectories double in length at most so often: 10 is 1023 gradients a draw."
     )
 
-    def chain(self, density: Density, w: np.ndarray, seed: int) -> Chain:
+    def chain(self, density: Density, w: np.ndarray, seed: int, warmup: int) -> Chain:
         """Return a chain that starts at ``w``."""
         from engine.samplers.kernels import PyroChain, nuts
 
         make = nuts(
             step_size=float(self.step_size),
             adapt_step_size=self.adapt_step_size,
-            adapt_mass_matrix=self.adapt_mass_matrix != "off",
-            full_mass=self.adapt_mass_matrix == "dense",
+            **_mass(self, warmup),
             target_accept_prob=float(self.target_acceptance),
             max_tree_depth=self.max_tree_depth,
         )
-        return PyroChain(density, w, make, self.warmup, seed)
+        return PyroChain(density, w, make, warmup, seed)
+
+    def limits(self) -> dict[str, float]:
+        """Return the deepest tree."""
+        return {"tree_depth": float(self.max_tree_depth)}
 
 
 class Hmc(ChainSampler):
@@ -84,12 +92,13 @@ class Hmc(ChainSampler):
         doc="Acceptance to adapt the step to; higher is slower and safer.",
     )
     adapt_mass_matrix: Any = param.Selector(
-        default="diagonal",
-        objects=["off", "diagonal", "dense"],
-        doc="Adapt the scales of the coordinates during warm-up: not, each for itself, or with correlations.",
+        default="auto",
+        objects=["auto", "off", "diagonal", "dense"],
+        doc="Adapt the scales of the coordinates during warm-up: not, each for itself, or with correlations. auto: "
+        "each for itself, unless they are whitened and the warm-up is shorter than 300, too short to know better.",
     )
 
-    def chain(self, density: Density, w: np.ndarray, seed: int) -> Chain:
+    def chain(self, density: Density, w: np.ndarray, seed: int, warmup: int) -> Chain:
         """Return a chain that starts at ``w``."""
         from engine.samplers.kernels import PyroChain, hmc
 
@@ -97,8 +106,17 @@ class Hmc(ChainSampler):
             step_size=float(self.step_size),
             trajectory_length=float(self.step_size) * self.leapfrog_steps,
             adapt_step_size=self.adapt_step_size,
-            adapt_mass_matrix=self.adapt_mass_matrix != "off",
-            full_mass=self.adapt_mass_matrix == "dense",
+            **_mass(self, warmup),
             target_accept_prob=float(self.target_acceptance),
         )
-        return PyroChain(density, w, make, self.warmup, seed)
+        return PyroChain(density, w, make, warmup, seed)
+
+
+def _mass(sampler: Nuts | Hmc, warmup: int) -> dict[str, bool]:
+    """Pyro's options for the adaptation of the mass matrix."""
+    choice = str(sampler.adapt_mass_matrix)
+    if choice == "auto":
+        white = sampler.whiten or sampler.inverse_mass_matrix is not None
+        # From a few dozen draws, scales come out worse than those of the whitening.
+        choice = "off" if white and warmup < _LONG else "diagonal"
+    return {"adapt_mass_matrix": choice != "off", "full_mass": choice == "dense"}

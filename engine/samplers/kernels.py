@@ -13,7 +13,7 @@ from pyro.infer.mcmc import HMC, NUTS
 from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
 from torch import Tensor
 
-from engine.samplers.base import Draw
+from engine.samplers.chains import Draw
 from engine.samplers.density import Density, Point
 from engine.samplers.potential import potential
 
@@ -87,12 +87,12 @@ class PyroChain:
         return Draw(
             w,
             point.x,
-            point.chi2,
+            float(point.chi2),
             {
                 "acceptance_rate": self._rate(),
                 "diverging": float(len(kernel._divergences) > divergences),
                 "energy": at_start + kernel.kinetic,
-                "lp": point.log_density,
+                "lp": float(point.log_density),
                 "n_steps": float(self._evaluations),
                 "tree_depth": float(math.ceil(math.log2(self._evaluations + 1))),
                 "step_size": float(step_size),

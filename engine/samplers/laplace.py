@@ -10,7 +10,7 @@ from engine.fitters.base import Fitter, Move, Moves, Outcome, Work
 from engine.linalg import invert
 from engine.results import Status
 from engine.samplers.approximate import outcome_of
-from engine.samplers.base import by_lm
+from engine.samplers.origin import by_lm
 from engine.samplers.truncated import truncated_normal
 
 
@@ -58,6 +58,6 @@ class Laplace(Fitter):
             log_weight,
             check=self.check,
             title="The Gaussian around lm's minimum",
-            sigma=np.sqrt(np.diag(covariance)),
+            lm=(x, np.sqrt(np.diag(covariance))),
             before=before,
         )

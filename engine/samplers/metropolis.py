@@ -1,13 +1,15 @@
-"""Metropolis-Hastings by a random walk: no gradients, many steps."""
+"""Metropolis-Hastings by a random walk: no gradients, many steps, all chains in one batch."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import param
 
-from engine.samplers.base import Chain, ChainSampler, Draw
+from engine.samplers.base import ChainSampler
+from engine.samplers.chains import Chains, Densities, Round, chosen
 from engine.samplers.density import Density
 
 # The acceptance at which a random walk in many dimensions moves fastest; Roberts, Gelman & Gilks (1997).
@@ -15,7 +17,11 @@ _BEST_ACCEPTANCE = 0.234
 
 
 class Metropolis(ChainSampler):
-    """Gaussian proposals of one size in all of the sampler's coordinates; Metropolis et al. (1953)."""
+    """Gaussian proposals of one size in all of the sampler's coordinates; Metropolis et al. (1953).
+
+    Size and shape of the proposals are adapted in the manner of Haario, Saksman & Tamminen (2001), during warm-up
+    only, from all chains.
+    """
 
     key = "metropolis"
     title = "Metropolis-Hastings"
@@ -37,83 +43,87 @@ class Metropolis(ChainSampler):
         True, doc="Give the proposals the shape of the first half of the warm-up, after that half."
     )
 
-    def chain(self, density: Density, w: np.ndarray, seed: int) -> Chain:
-        """Return a chain that starts at ``w``."""
-        return RandomWalk(
-            density,
-            w,
-            np.random.default_rng(seed),
-            step_size=float(self.step_size) or 2.38 / math.sqrt(len(w)),
-            adapt_until=self.warmup if self.adapt_step_size else 0,
-            learn=self.warmup // 2 if self.adapt_covariance else 0,
+    def make_chains(
+        self, densities: Sequence[Density], starts: np.ndarray, seeds: Sequence[int], warmup: int
+    ) -> Chains:
+        """Return the walks."""
+        return RandomWalks(
+            Densities(densities),
+            starts,
+            [np.random.default_rng(seed) for seed in seeds],
+            step_size=float(self.step_size) or 2.38 / math.sqrt(starts.shape[1]),
+            adapt_until=warmup if self.adapt_step_size else 0,
+            learn=warmup // 2 if self.adapt_covariance else 0,
         )
 
 
-class RandomWalk:
-    """A chain with symmetric Gaussian proposals.
+class RandomWalks:
+    """Chains with symmetric Gaussian proposals.
 
     Args:
-        density: What to sample.
-        w: Start, (free,).
-        rng: Random numbers.
+        densities: What to sample.
+        w: Starts, (chain, free).
+        rngs: Random numbers of each chain.
         step_size: Sigma of the proposals.
-        adapt_until: Number of the draw up to which the step is adapted.
-        learn: Number of the draw at which the shape of the proposals is learnt from the draws before; 0 for never.
+        adapt_until: Number of the draw up to which steps are adapted, for each chain by itself.
+        learn: Number of the draw at which the shape of the proposals is learnt from all draws before; 0 for never.
     """
 
     def __init__(
         self,
-        density: Density,
+        densities: Densities,
         w: np.ndarray,
-        rng: np.random.Generator,
+        rngs: Sequence[np.random.Generator],
         *,
         step_size: float,
         adapt_until: int,
         learn: int,
     ) -> None:
-        self._density = density
-        self._w, self._here = w, density.value(w)
-        self._rng = rng
-        self._step = step_size
+        self._densities, self._rngs = densities, rngs
+        self._w, self._here = w, densities.many(w, gradient=False)
+        self._step = np.full(len(w), step_size)
         self._adapt_until = adapt_until
         # Draws from before the walk has found the posterior would only widen the shape.
-        self._learn = learn if learn >= 10 * len(w) else 0
+        self._learn = learn if learn * len(w) >= 20 * w.shape[1] else 0
         self._past: list[np.ndarray] = []
-        self._factor: np.ndarray | None = None
+        self._factor = np.eye(w.shape[1])
         self._number = 0
 
-    def advance(self) -> Draw:
-        """Propose once, and accept or stay."""
-        noise = self._step * self._rng.standard_normal(len(self._w))
-        trial = self._w + (noise if self._factor is None else self._factor @ noise)
-        there = self._density.value(trial)
-        rate = math.exp(min(0.0, there.log_density - self._here.log_density))
-        accepted = self._rng.uniform() < rate
-        if accepted:
-            self._w, self._here = trial, there
+    def advance(self) -> Round:
+        """Propose once for each chain, and accept or stay."""
+        size = self._w.shape[1]
+        noise = np.array([rng.standard_normal(size) for rng in self._rngs]) * self._step[:, None]
+        trial = self._w + noise @ self._factor.T
+        there = self._densities.many(trial, gradient=False)
+        rate = np.exp(np.minimum(0.0, there.log_density - self._here.log_density))
+        accepted = np.array([rng.uniform() for rng in self._rngs]) < rate
+        self._w = np.where(accepted[:, None], trial, self._w)
+        self._here = chosen(accepted, there, self._here)
+        step = self._step
         self._number += 1
         self._adapt(rate)
-        return Draw(
-            self._w,
+        return Round(
             self._here.x,
             self._here.chi2,
             {
                 "acceptance_rate": rate,
-                "accepted": float(accepted),
+                "accepted": accepted.astype(float),
                 "lp": self._here.log_density,
-                "step_size": self._step,
+                "step_size": step,
             },
         )
 
-    def _adapt(self, rate: float) -> None:
+    def _adapt(self, rate: np.ndarray) -> None:
         """Robbins & Monro (1951): a little longer where too much was accepted, ever less so."""
         if self._number <= self._adapt_until:
-            self._step *= math.exp((rate - _BEST_ACCEPTANCE) / self._number**0.6)
+            self._step = self._step * np.exp((rate - _BEST_ACCEPTANCE) / self._number**0.6)
         if self._number <= self._learn:
             self._past.append(self._w)
         if self._number == self._learn:
             recent = np.array(self._past[len(self._past) // 3 :])
-            few = 5.0 / len(recent)
-            shape = np.cov(recent.T).reshape(len(self._w), -1) + few * np.eye(len(self._w))
+            centered = (recent - recent.mean(0)).reshape(-1, self._w.shape[1])
+            shape = centered.T @ centered / len(centered)
+            # Few draws know the shape badly: some of the old one stays.
+            shape += 5 / len(recent) * np.eye(len(shape))
             self._factor = np.linalg.cholesky(shape)
             self._past.clear()

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from engine.parameters import ParameterSpace
 from engine.problem import Problem
 from engine.results import Posterior, Status
 from engine.samplers.diagnostics import Diagnostics, bfmi, diagnose, words_of_bfmi
 from engine.samplers.modes import modes_in_words, relabelled
+from engine.samplers.whitening import centered_angles
 
 RHAT_LIMIT = 1.01
-ESS_PER_CHAIN = 100
+# Of all chains together; Vehtari et al. (2021), sec. 4.
 ESS_LIMIT = 400
 # A posterior with more than this share of draws within a tenth of a sigma of a bound is cut off by it.
 _CUT = 0.015
+# A share of draws at a limit of the sampler that is worth a note.
+_OFTEN = 0.02
 
 
 def posterior(
@@ -25,9 +27,10 @@ def posterior(
     draws: np.ndarray,
     stats: Mapping[str, np.ndarray],
     *,
-    sigma: np.ndarray | None = None,
+    lm: tuple[np.ndarray, np.ndarray] | None = None,
     sort_labels: bool = False,
-    remark: str = "",
+    remarks: Sequence[str] = (),
+    limits: Mapping[str, float] | None = None,
     verdict: bool = True,
 ) -> Posterior:
     """Return what chains say.
@@ -36,9 +39,10 @@ def posterior(
         problem: What was sampled.
         draws: (chain, draw, parameter), physical units, angles not wrapped.
         stats: The sampler's figures by name, each (chain, draw).
-        sigma: Uncertainties of the fit that the chains started from, to compare with.
+        lm: Values and uncertainties of lm, to compare with.
         sort_labels: Undo swaps of identical components.
-        remark: A sentence to begin the notes with.
+        remarks: Sentences to begin the notes with; empty ones are left out.
+        limits: The largest value that a figure of the sampler can take, by name.
         verdict: Whether to judge the chains; False for independent draws.
     """
     space = problem.space
@@ -62,20 +66,10 @@ def posterior(
         ess_tail=figures.ess_tail,
         mcse=figures.mcse,
         sample_stats=dict(stats),
-        notes=(*([remark] if remark else []), *_notes(problem, unwrapped, stats, sigma)),
+        notes=tuple(
+            note for note in (*remarks, *_notes(problem, unwrapped, stats, lm, limits or {})) if note
+        ),
     )
-
-
-def centered_angles(space: ParameterSpace, draws: np.ndarray) -> np.ndarray:
-    """Return draws, (..., parameter), with each angle within half a period of its circular mean."""
-    draws = draws.copy()
-    for i in np.flatnonzero(np.isfinite(space.period)):
-        turn = 2 * np.pi / space.period[i]
-        angle = turn * draws[..., i]
-        middle = math.atan2(float(np.sin(angle).mean()), float(np.cos(angle).mean())) / turn
-        half = space.period[i] / 2
-        draws[..., i] = middle + np.mod(draws[..., i] - middle + half, space.period[i]) - half
-    return draws
 
 
 def _reasons(
@@ -83,7 +77,6 @@ def _reasons(
 ) -> list[str]:
     """Why these draws are not to be believed, each with its remedy; nothing where they are."""
     names, reasons = problem.names, []
-    needed = max(ESS_LIMIT, ESS_PER_CHAIN * draws.shape[0])
     divergences = int(stats["diverging"].sum()) if "diverging" in stats else 0
     modes = modes_in_words(problem, draws, figures.rhat, stats.get("chi2"))
     if modes:
@@ -109,11 +102,11 @@ def _reasons(
         )
     if not modes and (not bad.size or np.isfinite(figures.rhat[bad]).all()):
         least = int(np.argmin(figures.ess_bulk))
-        if not figures.ess_bulk[least] > needed:
+        if not figures.ess_bulk[least] > ESS_LIMIT:
             size = figures.ess_bulk[least]
-            times = math.ceil(10 * 1.2 * needed / size) / 10
+            times = math.ceil(10 * 1.2 * ESS_LIMIT / size) / 10
             reasons.append(
-                f"The effective sample size of {names[least]} is {size:.0f}, below {needed}. "
+                f"The effective sample size of {names[least]} is {size:.0f}, below {ESS_LIMIT}. "
                 f"Draw about {times:g} times as many."
             )
     return reasons
@@ -140,11 +133,22 @@ def _agreement(figures: Diagnostics) -> str:
 
 
 def _notes(
-    problem: Problem, draws: np.ndarray, stats: Mapping[str, np.ndarray], sigma: np.ndarray | None
+    problem: Problem,
+    draws: np.ndarray,
+    stats: Mapping[str, np.ndarray],
+    lm: tuple[np.ndarray, np.ndarray] | None,
+    limits: Mapping[str, float],
 ) -> list[str]:
     notes = []
     if "energy" in stats and draws.shape[1] > 1:
         notes.append(words_of_bfmi(bfmi(stats["energy"])))
+    for name, limit in limits.items():
+        share = float(np.mean(stats[name] >= limit)) if name in stats else 0.0
+        if share > _OFTEN:
+            words = name.replace("_", " ")
+            notes.append(
+                f"{100 * share:.0f} % of the draws reached the largest {words}, {limit:g}: raise max_{name}, or whiten."
+            )
     flat = draws.reshape(-1, draws.shape[-1])
     spread = flat.std(axis=0)
     for name, column, width, low, high in zip(
@@ -153,10 +157,20 @@ def _notes(
         for side, bound in (("lower", low), ("upper", high)):
             if width > 0 and np.isfinite(bound) and np.mean(np.abs(column - bound) < 0.1 * width) > _CUT:
                 notes.append(f"The posterior of {name} is cut off by its {side} bound {bound:g}.")
-    if sigma is not None and np.isfinite(sigma).any():
-        ratio = spread / sigma
-        ratio = ratio[np.isfinite(ratio)]
-        notes.append(
-            f"Standard deviations are {ratio.min():.2f} to {ratio.max():.2f} times the uncertainties of lm."
-        )
-    return [note for note in notes if note]
+    return [*notes, _beside_lm(problem, flat, lm)]
+
+
+def _beside_lm(problem: Problem, flat: np.ndarray, lm: tuple[np.ndarray, np.ndarray] | None) -> str:
+    """A sentence on how means and standard deviations compare with lm's values and uncertainties."""
+    if lm is None or not (np.isfinite(lm[1]) & (lm[1] > 0)).any():
+        return ""
+    values, sigma = lm
+    known = np.isfinite(sigma) & (sigma > 0)
+    ratio = flat.std(axis=0)[known] / sigma[known]
+    off = flat.mean(axis=0) - values
+    period = problem.space.period
+    off = np.where(np.isfinite(period), np.mod(off + period / 2, period) - period / 2, off)[known]
+    return (
+        f"Standard deviations are {ratio.min():.2f} to {ratio.max():.2f} times the uncertainties of lm, and means "
+        f"within {np.max(np.abs(off) / sigma[known]):.2g} of them from its values."
+    )

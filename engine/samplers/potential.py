@@ -17,7 +17,7 @@ class _Potential(torch.autograd.Function):
     def forward(ctx: Any, w: Tensor, look: Callable[[np.ndarray], Point]) -> Tensor:
         here = look(w.detach().numpy())
         ctx.gradient = torch.from_numpy(-here.gradient)
-        return w.new_tensor(-here.log_density)
+        return w.new_tensor(-float(here.log_density))
 
     @staticmethod
     def backward(ctx: Any, by_value: Tensor) -> tuple[Tensor, None]:

@@ -1,8 +1,9 @@
-"""Stochastic variational inference: the best Gaussian in unconstrained coordinates, by Pyro."""
+"""Stochastic variational inference: the best Gaussian, or flow, in unconstrained coordinates, by Pyro."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import param
@@ -12,22 +13,31 @@ from engine.linalg import invert
 from engine.parameters.transform import Transform
 from engine.results import Status
 from engine.samplers.approximate import outcome_of
-from engine.samplers.base import by_lm
-from engine.samplers.density import Density
+from engine.samplers.density import Density, frozen_around
+from engine.samplers.origin import by_lm
 from engine.samplers.whitening import inside, of_hessian
 
 
 class Svi(Fitter):
-    """Fits a Gaussian with all correlations to the posterior by stochastic gradients of the evidence bound.
+    """Fits a Gaussian with all correlations, or a flow, to the posterior by stochastic gradients of the evidence bound.
 
-    Kucukelbir et al. (2017). The Gaussian lives in unconstrained coordinates whitened by lm's Hessian, where it
-    begins as a unit sphere; between bounds it is bent accordingly.
+    Kucukelbir et al. (2017); Rezende & Mohamed (2015) for flows. It lives in unconstrained coordinates whitened by
+    lm's Hessian, where it begins as a unit sphere; between bounds it is bent accordingly.
     """
 
     key = "svi"
     title = "Variational inference"
-    summary = "The Gaussian nearest to the posterior in coordinates without bounds, as draws: checked."
+    summary = (
+        "The Gaussian or flow nearest to the posterior in coordinates without bounds, as draws: checked."
+    )
 
+    guide: Any = param.Selector(
+        default="full-rank",
+        objects=["full-rank", "flow"],
+        doc="What is fitted: a Gaussian with all correlations, or that behind a normalizing flow, which bends; a flow "
+        "needs some thousand steps.",
+    )
+    layers = param.Integer(2, bounds=(1, 8), doc="Autoregressive layers of the flow.")
     steps = param.Integer(300, bounds=(1, None), doc="Steps of the optimizer, each one gradient a particle.")
     particles = param.Integer(2, bounds=(1, None), doc="Draws that each gradient is averaged over.")
     learning_rate = param.Number(
@@ -54,13 +64,16 @@ class Svi(Fitter):
             return Outcome(Status.NOT_FINITE, before.x)
         transform = Transform.of(work.space)
         x = inside(work.space, before.x, normal)
-        density = Density(work, transform, of_hessian(work.space, transform, x, work.normal_equations(x)))
+        there = work.normal_equations(x)
+        expected = of_hessian(work.space, transform, x, there)
+        density = Density(work, transform, expected, frozen_around(work, transform, x, expected))
         guide = Guide(
             density,
             seed=int(work.rng.integers(2**63 - 1)),
             particles=self.particles,
             learning_rate=float(self.learning_rate),
             decay=0.01 ** (1 / self.steps),
+            layers=self.layers if self.guide == "flow" else 0,
         )
         for number in range(1, self.steps + 1):
             bound = guide.step()
@@ -68,19 +81,20 @@ class Svi(Fitter):
                 return Outcome(Status.NOT_FINITE, before.x, "Lower the learning rate.")
             if number % 5 == 0 or number == self.steps:
                 yield Move(before.x, normal.chi2, {"phase": "svi", "draw": number, "evidence_bound": bound})
-        w = guide.mean + work.rng.standard_normal((self.chains * self.draws, len(x))) @ guide.factor.T
+        w, log_guide = guide.draw(self.chains * self.draws)
         inverse, _ = invert(normal.hessian)
 
         def log_weight(number: int) -> float:
-            white = np.linalg.solve(guide.factor, w[number] - guide.mean)
-            return density.value(w[number]).log_density + 0.5 * float(white @ white)
+            return float(density.at(w[number], gradient=False).log_density) - float(log_guide[number])
 
         return outcome_of(
             work,
             density.physical(w).reshape(self.chains, self.draws, -1),
             log_weight,
             check=self.check,
-            title="The best Gaussian without bounds",
-            sigma=None if inverse is None else np.sqrt(np.maximum(np.diag(inverse), 0.0)),
+            title="The best flow without bounds"
+            if self.guide == "flow"
+            else "The best Gaussian without bounds",
+            lm=None if inverse is None else (before.x, np.sqrt(np.maximum(np.diag(inverse), 0.0))),
             before=before,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,18 @@ class Whitening:
     def white(self, z: np.ndarray) -> np.ndarray:
         """Return w, (free,)."""
         return np.linalg.solve(self.factor, z - self.center)
+
+
+def centered_angles(space: ParameterSpace, draws: np.ndarray) -> np.ndarray:
+    """Return draws, (..., parameter), with each angle within half a period of its circular mean."""
+    draws = draws.copy()
+    for i in np.flatnonzero(np.isfinite(space.period)):
+        turn = 2 * np.pi / space.period[i]
+        angle = turn * draws[..., i]
+        middle = math.atan2(float(np.sin(angle).mean()), float(np.cos(angle).mean())) / turn
+        half = space.period[i] / 2
+        draws[..., i] = middle + np.mod(draws[..., i] - middle + half, space.period[i]) - half
+    return draws
 
 
 def inside(space: ParameterSpace, x: np.ndarray, normal: NormalEquations) -> np.ndarray:
@@ -73,6 +86,15 @@ def of_covariance(transform: Transform, x: np.ndarray, covariance: np.ndarray) -
     z = transform.unconstrained(x)
     first = transform.slopes(z).first
     return Whitening(z, np.linalg.cholesky(covariance / np.outer(first, first)))
+
+
+def of_draws(space: ParameterSpace, transform: Transform, draws: np.ndarray) -> Whitening | None:
+    """Return the whitening by the spread of earlier draws, (chain, draw, free); None where they are too few."""
+    flat = centered_angles(space, draws).reshape(-1, draws.shape[-1])
+    if len(flat) < 20 * flat.shape[1]:
+        return None
+    z = transform.unconstrained(flat)
+    return Whitening(z.mean(0), np.linalg.cholesky(np.cov(z.T).reshape(z.shape[1], -1)))
 
 
 def none(transform: Transform, x: np.ndarray) -> Whitening:

@@ -1,0 +1,151 @@
+"""A problem for many evaluations near one place: samplers ask for thousands, all within a posterior's width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.errors import ParameterError
+from engine.likelihoods import LIKELIHOODS
+from engine.models.scene import FrozenScene
+from engine.problem import Problem
+
+# Numbers (0.8 GB) that a frozen scene may keep.
+_MOST_NUMBERS = 100_000_000
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The cost at many places.
+
+    Attributes:
+        cost: -2 ln posterior up to a constant, (chain,); inf where it is not finite or out of bounds.
+        chi2: Sum of weight * residual**2, (chain,).
+        gradient: -(1/2) d cost / d x, (chain, free); zero where not finite or not asked for.
+    """
+
+    cost: np.ndarray
+    chi2: np.ndarray
+    gradient: np.ndarray
+
+
+class FrozenProblem:
+    """A problem whose samples stay where they are within a box of parameters; outside it is the problem itself.
+
+    The images differ from :meth:`Problem.render`'s by less than the accuracy asked for; see
+    :mod:`engine.render.frozen`. An image in tiles is not frozen, because its tiles take their memory in turn.
+
+    Args:
+        problem: What to evaluate.
+        x: Middle of the box, (free,).
+        half_widths: Of the box, (free,).
+    """
+
+    def __init__(self, problem: Problem, x: np.ndarray, half_widths: np.ndarray) -> None:
+        self.problem = problem
+        space = problem.space
+        self._linked = any(p.link is not None for p in space.parameters)
+        self._base, _ = space.expand(space.start)
+        self._scene: FrozenScene | None = None
+        self._evaluated, self._outside = 0, 0
+        if len(problem.tiles) > 1:
+            return
+        theta, slope = space.expand(x)
+        widths = np.abs(slope) @ half_widths
+        scene = problem.freeze(theta, widths)
+        if scene.numbers > _MOST_NUMBERS:
+            return
+        self._scene = scene
+        self._low, self._high = (theta - widths)[scene.within], (theta + widths)[scene.within]
+        self._tile = problem.tiles[0]
+        self._background = problem.background(0).view(self._tile.data.shape)
+        self._terms = LIKELIHOODS[problem.likelihood].terms
+
+    @property
+    def outside(self) -> float:
+        """The share of evaluations so far that fell outside the box, or 1 where there is none."""
+        return 1.0 if self._scene is None else self._outside / max(self._evaluated, 1)
+
+    def costs(self, x: np.ndarray, *, gradient: bool = True) -> Costs:
+        """Return cost, chi2 and gradient at each x, (chain, free)."""
+        chains = len(x)
+        found = Costs(np.full(chains, np.inf), np.full(chains, np.inf), np.zeros(x.shape))
+        theta, slopes, allowed = self._expand(x)
+        inside = allowed
+        if self._scene is not None:
+            within = theta[:, self._scene.within]
+            inside = allowed & ((within >= self._low) & (within <= self._high)).all(1)
+            if inside.all():
+                self._frozen(found, slice(None), theta, slopes, gradient)
+            elif inside.any():
+                self._frozen(
+                    found, inside, theta[inside], None if slopes is None else slopes[inside], gradient
+                )
+        else:
+            inside = np.zeros(chains, dtype=bool)
+        self._evaluated += chains
+        self._outside += int((~inside).sum())
+        for chain in np.flatnonzero(allowed & ~inside):
+            if gradient:
+                here = self.problem.cost_gradient(x[chain])
+                found.cost[chain], found.chi2[chain] = here.cost, here.chi2
+                found.gradient[chain] = here.gradient
+            else:
+                found.cost[chain], found.chi2[chain] = self.problem.cost(x[chain])
+        lost = ~(np.isfinite(found.cost) & np.isfinite(found.gradient).all(1))
+        if lost.any():
+            found.cost[lost], found.chi2[lost], found.gradient[lost] = np.inf, np.inf, 0.0
+        return found
+
+    def _expand(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """All values, (chain, parameter), their slopes (None without links), and which of them have one, (chain,)."""
+        space = self.problem.space
+        theta = np.repeat(self._base[None], len(x), axis=0)
+        if not self._linked:
+            theta[:, space.free] = x
+            return theta, None, np.ones(len(x), dtype=bool)
+        slopes = np.zeros((len(x), theta.shape[1], x.shape[1]))
+        allowed = np.zeros(len(x), dtype=bool)
+        for chain, place in enumerate(x):
+            try:
+                theta[chain], slopes[chain] = space.expand(place)
+            except ParameterError:  # a link without a value
+                continue
+            allowed[chain] = space.allowed(theta[chain])
+        return theta, slopes, allowed
+
+    def _frozen(
+        self,
+        found: Costs,
+        rows: slice | np.ndarray,
+        theta: np.ndarray,
+        slopes: np.ndarray | None,
+        gradient: bool,
+    ) -> None:
+        """Fill in these rows of ``found`` from the frozen scene."""
+        assert self._scene is not None
+        tile, problem = self._tile, self.problem
+        with torch.no_grad():
+            model, pull = self._scene.brightness(theta)
+            model += self._background
+            terms, score, _ = self._terms(tile.data, model, tile.weight, problem.image.gain or 1.0)
+            cost = _totals(terms)
+            chi2 = cost
+            if problem.likelihood != "gaussian":
+                residual = tile.data - model
+                chi2 = _totals(tile.weight * residual * residual)
+            by_theta = pull(score) if gradient else np.zeros_like(theta)
+        found.chi2[rows] = chi2
+        found.cost[rows] = cost + [
+            problem.add_priors(*pair, None) for pair in zip(theta, by_theta, strict=True)
+        ]
+        if gradient:
+            free = problem.space.free
+            found.gradient[rows] = by_theta[:, free] if slopes is None else (by_theta[:, None] @ slopes)[:, 0]
+
+
+def _totals(images: Tensor) -> np.ndarray:
+    return np.asarray(images.flatten(1).sum(1).cpu().numpy())
