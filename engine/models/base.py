@@ -28,7 +28,7 @@ class Frozen:
 
     Attributes:
         brightness: ``(values (chain, component, parameter)) -> (images (chain, row, column), pullback)``; the
-            images are sums over components.
+            images are sums over components. A pullback is valid until the next call.
         within: Numbers of the parameters that must stay within the half widths it was made for.
         numbers: How many numbers it keeps: a measure of its memory.
     """
@@ -103,16 +103,16 @@ class Model(ABC):
         """
         if len(self.linear) < len(self.specs):
             return None
-        rows = self.gradient(grid, values[0].tolist(), setting).clone()
+        rows = self.gradient(grid, values[0].tolist(), setting).flatten(1).clone()
 
         def brightness(many: np.ndarray) -> tuple[Tensor, PullMany]:
-            images = torch.tensordot(torch.from_numpy(many.sum(1)).to(rows.device), rows, 1)
+            images = torch.from_numpy(many.sum(1)).to(rows.device) @ rows
 
             def pull(scores: Tensor) -> np.ndarray:
-                slopes = (scores.flatten(1) @ rows.flatten(1).T).cpu().numpy()
+                slopes = (scores.flatten(1) @ rows.T).cpu().numpy()
                 return np.broadcast_to(slopes[:, None], many.shape)
 
-            return images, pull
+            return images.view(-1, grid.height, grid.width), pull
 
         return Frozen(brightness, numbers=rows.numel())
 

@@ -14,7 +14,7 @@ from engine.geometry.base import Geometry
 from engine.models.base import Frozen, Model, Pull, PullMany
 from engine.parameters.spec import CENTER
 from engine.profiles.base import Profile
-from engine.render.frozen import freeze_samples
+from engine.render.freeze import freeze_samples
 from engine.render.grid import Grid
 from engine.render.integrate import plan_samples
 from engine.render.samples import Samples
@@ -110,16 +110,16 @@ class Galaxy(Model):
             return None
 
         def brightness(many: np.ndarray) -> tuple[Tensor, PullMany]:
-            shift = many[..., :2] - samples.anchors
             metric, by_geometry = metric_gradient(many[..., 2:at])
-            shape, pull_shape = self.profile.shapes(samples.squares(shift, metric), many[..., at:-1])
+            placed = samples.place(many[..., :2], metric)
+            shape, pull_shape = self.profile.shapes(placed.squares, many[..., at:-1], samples.workspace)
             amplitudes = torch.from_numpy(many[..., -1].copy()).to(shape.device)
-            image, along = samples.average(shape, amplitudes, shift)
+            image, along = placed.average(shape, amplitudes)
 
             def pull(scores: Tensor) -> np.ndarray:
-                at_samples, by_area = samples.spread(scores, shift, along)
+                at_samples, by_area = placed.spread(scores, along)
                 by_squares, by_profile, by_amplitude = pull_shape(at_samples)
-                slopes = samples.slopes(by_squares, shift, metric)
+                slopes = placed.slopes(by_squares)
                 columns = np.empty_like(many)
                 columns[..., :2] = slopes[..., :2] + by_area
                 columns[..., 2:at] = (slopes[..., None, 2:] @ by_geometry)[..., 0, :]
@@ -130,7 +130,7 @@ class Galaxy(Model):
 
             return image, pull
 
-        return Frozen(brightness, tuple(range(self.amplitude)), samples.features.numel())
+        return Frozen(brightness, tuple(range(self.amplitude)), samples.numbers)
 
     def flux(self, values: Sequence[float]) -> float:
         """Return the total flux over the plane."""

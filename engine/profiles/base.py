@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.parameters.spec import Spec
+from engine.render.scratch import Workspace
 
 # From scores of the shapes, (..., sample), to those of the squares of the radii, alike, slopes in the parameters,
 # (..., parameter), and the sum of scores times shapes, (...).
@@ -54,8 +55,8 @@ class Profile:
         scale: ``(*floats) -> `` a radius, in pixels, that says how large the object looks.
         break_at: ``(*floats) -> `` the :class:`Break` that the integration must respect; None where the profile
             is smooth away from its center.
-        of_squares: ``(radius**2 (..., sample), parameters (..., parameter)) -> (shape, pullback)``: many sets of
-            parameters at once; None where autograd does.
+        of_squares: ``(radius**2 (..., sample), parameters (..., parameter), work arrays) -> (shape, pullback)``: many
+            sets of parameters at once; None where autograd does.
         starts: ``(radius_e) -> {parameter: value}``, starting values for an object of that half-light radius.
     """
 
@@ -73,12 +74,17 @@ class Profile:
     scale: Callable[..., float]
     break_at: Callable[..., Break] | None = None
     starts: Callable[[float], dict[str, float]] = _no_starts
-    of_squares: Callable[[Tensor, np.ndarray], tuple[Tensor, PullSquares]] | None = None
+    of_squares: Callable[[Tensor, np.ndarray, Workspace], tuple[Tensor, PullSquares]] | None = None
 
-    def shapes(self, squares: Tensor, parameters: np.ndarray) -> tuple[Tensor, PullSquares]:
-        """Return the shape at squares of radii, (..., sample), for each set of parameters, and its pullback."""
+    def shapes(
+        self, squares: Tensor, parameters: np.ndarray, workspace: Workspace
+    ) -> tuple[Tensor, PullSquares]:
+        """Return the shape at squares of radii, (..., sample), for each set of parameters, and its pullback.
+
+        Both are valid until the next call with the same work arrays; the pullback overwrites its argument.
+        """
         if self.of_squares is not None:
-            return self.of_squares(squares, parameters)
+            return self.of_squares(squares, parameters, workspace)
         columns = torch.from_numpy(np.moveaxis(parameters, -1, 0).copy())[..., None].to(squares.device)
         inputs = [squares.detach(), *columns]
         with torch.enable_grad():

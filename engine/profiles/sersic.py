@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.parameters.spec import Spec
 from engine.profiles.base import Profile, PullSquares
+from engine.render.scratch import Workspace
 
 INTENSITY_E = Spec(
     name="intensity_e",
@@ -117,7 +118,7 @@ def shape_gradient(radius: Tensor, radius_e: float, n: float) -> tuple[Tensor, T
     return f, by_radius, [by_scale, by_n]
 
 
-def of_squares(squares: Tensor, parameters: np.ndarray) -> tuple[Tensor, PullSquares]:
+def of_squares(squares: Tensor, parameters: np.ndarray, workspace: Workspace) -> tuple[Tensor, PullSquares]:
     """Return the shape of many at squares of radii, and its pullback; see :class:`Profile`."""
     radius_e, n = parameters[..., 0], parameters[..., 1]
     b, b_slope = bn_and_slopes(n)
@@ -125,19 +126,19 @@ def of_squares(squares: Tensor, parameters: np.ndarray) -> tuple[Tensor, PullSqu
     half, offset, exponent, factor = torch.from_numpy(np.stack((0.5 / n, log_scale / n, b, -0.5 * b / n)))[
         ..., None
     ].to(squares.device)
-    log_squares = torch.log(squares)
-    z = torch.mul(log_squares, half).sub_(offset).exp_()
-    f = torch.mul(z, -exponent).add_(exponent).exp_()
+    log_squares, z, f = (workspace.array(name, tuple(squares.shape)) for name in ("log", "z", "f"))
+    torch.log(squares, out=log_squares)
+    torch.mul(log_squares, half, out=z).sub_(offset).exp_()
+    torch.mul(z, -exponent, out=f).add_(exponent).exp_()
 
     def pull(scores: Tensor) -> tuple[Tensor, np.ndarray, np.ndarray]:
-        by_f = scores * f
-        by_fz = by_f * z
-        sums = torch.stack((by_f.sum(-1), by_fz.sum(-1), torch.linalg.vecdot(by_fz, log_squares)))
+        first, second = scores.mul_(f).sum(-1), scores.mul_(z).sum(-1)
+        sums = torch.stack((first, second, torch.linalg.vecdot(scores, log_squares)))
         total, total_z, total_log = sums.cpu().numpy()
         # d/dn of -b (z - 1), with dz/dn = -z ln(R / radius_e) / n^2.
         by_n = b_slope * (total - total_z) + b / n**2 * (0.5 * total_log - log_scale * total_z)
         slopes = np.stack((b / (n * radius_e) * total_z, by_n), axis=-1)
-        return by_fz.div_(squares).mul_(factor), slopes, total
+        return scores.div_(squares).mul_(factor), slopes, total
 
     return f, pull
 
