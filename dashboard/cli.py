@@ -119,11 +119,12 @@ def compare(
         from dashboard.commands import fit as command
         from engine.outputs import to_json
 
-        rows = command.compare(description, out, fitters, quiet, threads)
+        rows, comparison = command.compare(description, out, fitters, quiet, threads)
         if as_json:
-            print(to_json({"fitters": rows, "folder": str(out)}), end="")
+            print(to_json({"fitters": rows, "comparison": comparison, "folder": str(out)}), end="")
         else:
-            print(f"{command.race(rows)}\n\nWritten to {out}")
+            verdict = f"\n\n{command.tensions(comparison)}" if comparison else ""
+            print(f"{command.race(rows)}{verdict}\n\nWritten to {out}")
     converged = all(row.get("converged", False) for row in rows)
     raise typer.Exit(talk.CONVERGED if converged else talk.NOT_CONVERGED)
 

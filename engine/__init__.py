@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.bootstrap import Bootstrap, bootstrap
+from engine.compare.comparison import Comparison, compare
 from engine.derived import Derived, derived
 from engine.description import load
 from engine.errors import (
@@ -41,6 +42,7 @@ from engine.simulate import simulate
 
 __all__ = [
     "Bootstrap",
+    "Comparison",
     "Derived",
     "DescriptionError",
     "EngineError",
@@ -59,6 +61,7 @@ __all__ = [
     "Status",
     "Step",
     "bootstrap",
+    "compare",
     "derived",
     "detect",
     "example",

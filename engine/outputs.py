@@ -102,6 +102,7 @@ def result_record(problem: Problem, result: FitResult) -> dict[str, Any]:
             "seconds": result.seconds,
             "evaluations": result.evaluations,
             "jacobians": result.jacobians,
+            "peak_memory": result.peak_memory,
             "fitter": result.fitter,
             "options": result.options,
             "seed": result.seed,

@@ -123,6 +123,7 @@ class FitResult:
         mcse: Monte Carlo standard error of the mean, (parameter,).
         sample_stats: Figures of each draw by name, each (chain, draw); empty for optimizers.
         notes: Further sentences a reader should see.
+        peak_memory: Bytes in use at most, beyond those at the start; None where the system does not tell.
     """
 
     status: Status
@@ -150,6 +151,7 @@ class FitResult:
     mcse: np.ndarray | None = None
     sample_stats: dict[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    peak_memory: int | None = None
 
     @property
     def converged(self) -> bool:

@@ -51,6 +51,7 @@ def read_run(folder: str | os.PathLike[str]) -> FitResult:
             options=record["options"],
             seed=record["seed"],
             notes=tuple(record["notes"]),
+            peak_memory=record.get("peak_memory"),
             draws=draws,
             sample_stats=stats,
             **{name: _optional(record.get(name)) for name in _FIGURES},

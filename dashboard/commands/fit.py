@@ -16,6 +16,7 @@ import typer
 import engine
 from dashboard import words
 from dashboard.commands import options, talk
+from engine.examples import true_values
 from engine.outputs import plain, result_record, to_json, write_run
 
 _MANY_PIXELS = 1_000_000
@@ -80,11 +81,17 @@ def _write(target: Path, text: str) -> None:
     temporary.replace(target)
 
 
-def compare(path: Path, out: Path, fitters: str | None, quiet: bool, threads: int) -> list[dict[str, Any]]:
-    """Run several fitters from the same start, one folder each; returns and writes the table."""
+def compare(
+    path: Path, out: Path, fitters: str | None, quiet: bool, threads: int
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """Run several fitters from the same start, one folder each; write and return the table and the comparison.
+
+    The comparison is that of :meth:`engine.Comparison.record`; None where every fitter failed.
+    """
     problem = engine.load(path)
     _use_threads(problem, threads)
     rows: list[dict[str, Any]] = []
+    results: dict[str, engine.FitResult] = {}
     folders: set[str] = set()
     for name, chosen in options.all_chosen(problem, fitters):
         folder = name if name not in folders else f"{name}-{len(rows) + 1}"
@@ -95,6 +102,7 @@ def compare(path: Path, out: Path, fitters: str | None, quiet: bool, threads: in
             rows.append({"fitter": name, "options": chosen, "status": "failed", "message": str(error)})
             continue
         write_run(out / folder, problem, result)
+        results[folder] = result
         record = result_record(problem, result)
         row = {key: record[key] for key in _COMPARED}
         row["values"] = dict(zip(record["names"], record["values"], strict=True))
@@ -103,8 +111,10 @@ def compare(path: Path, out: Path, fitters: str | None, quiet: bool, threads: in
         if result.status is engine.Status.CANCELLED:
             break
     out.mkdir(parents=True, exist_ok=True)
-    _write(out / "compare.json", to_json({"description": plain(problem.describe()), "fitters": rows}))
-    return rows
+    comparison = engine.compare(problem, results, loo=True).record(true_values(problem)) if results else None
+    written = {"description": plain(problem.describe()), "fitters": rows, "comparison": comparison}
+    _write(out / "compare.json", to_json(written))
+    return rows, comparison
 
 
 _COMPARED = (
@@ -135,6 +145,24 @@ def summary(problem: engine.Problem, result: engine.FitResult) -> str:
     cost = f"{result.seconds:.2f} s, {result.evaluations} evaluations, {result.jacobians} Jacobians"
     lines = [result.message, f"chi2/dof {result.chi2_dof:.6g} (dof {result.dof}); {result.fitter}: {cost}"]
     return "\n".join([*lines, *result.notes, "", talk.table(rows, right=(1,), indent="  ")])
+
+
+def tensions(record: dict[str, Any]) -> str:
+    """The verdict of `compare`, and how far each two runs lie apart: sigma, and in which parameter."""
+    labels = record["labels"]
+    if len(labels) < 2:
+        return str(record["verdict"])
+    worst = record["worst"]
+    cells = [["largest difference in sigma", *labels]]
+    for i, label in enumerate(labels):
+        row = [label]
+        for j in range(len(labels)):
+            apart = worst["sigma"][i][j]
+            row.append(
+                "" if i == j else "unknown" if apart is None else f"{apart:.2f} {worst['parameter'][i][j]}"
+            )
+        cells.append(row)
+    return f"{record['verdict']}\n\n{talk.table(cells)}"
 
 
 def race(rows: Sequence[dict[str, Any]]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from engine.errors import ParameterError
 from engine.fitters.assess import assess
 from engine.fitters.base import Fitter, Move, Moves, Outcome, Stop, Work
+from engine.memory import PeakMemory
 from engine.problem import Problem
 from engine.results import FitResult, Posterior, Status, Step
 
@@ -104,6 +105,7 @@ def _loop(
     problem: Problem, method: Fitter, work: Work, should_stop: Callable[[], bool], seed: int | None
 ) -> Generator[Step, None, FitResult]:
     began = time.perf_counter()
+    memory = PeakMemory(problem.device)
     history: list[Step] = []
     moves = method.moves(work)
     best = Move(work.start, math.inf)
@@ -156,6 +158,7 @@ def _loop(
         options=method.options(),
         seed=seed,
         notes=judged.notes,
+        peak_memory=memory.bytes(),
         **_of_posterior(outcome.posterior),
     )
 

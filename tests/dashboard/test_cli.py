@@ -198,6 +198,14 @@ def test_compare_writes_one_folder_each_and_a_table(tmp_path):
     assert first["uncertainties"]["disk0.n"] > 0
     for row in written["fitters"]:
         assert (tmp_path / "runs" / row["folder"] / "images.fits").is_file()
+    comparison = written["comparison"]
+    assert comparison["labels"] == ["lm", "lm-2"]
+    assert comparison["verdict"].startswith("Only lm has converged. lm-2 ran out of steps; it is ")
+    assert comparison["worst"]["sigma"][0][1] == comparison["worst"]["sigma"][1][0] > 0
+    assert comparison["costs"][0]["peak_memory"] is None or comparison["costs"][0]["peak_memory"] >= 0
+    both = residua("compare", path, "--out", tmp_path / "runs", "--fitters", "lm,iterative", "-q")
+    assert "lm and iterative agree within" in both.stdout
+    assert "largest difference in sigma" in both.stdout
     table = residua("compare", path, "--out", tmp_path / "runs", "--fitters", "lm", "-q")
     assert table.exit_code == 0
     assert table.stdout.splitlines()[0].split() == [
