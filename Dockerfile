@@ -19,7 +19,7 @@ WORKDIR /src
 # The dependencies by themselves, so that a change of our code does not install them again.
 COPY pyproject.toml constraints.txt ./
 RUN if [ -n "$TORCH_INDEX" ]; then pip install --constraint constraints.txt --no-deps --index-url "$TORCH_INDEX" torch; fi
-RUN python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies']))" > requirements.txt \
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print('\n'.join(p['dependencies'] + p['optional-dependencies']['postgres']))" > requirements.txt \
     && pip install --constraint constraints.txt --requirement requirements.txt
 COPY README.md LICENSE ./
 COPY engine engine

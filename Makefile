@@ -39,7 +39,7 @@ define apt
 	$$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null
 endef
 
-.PHONY: help setup serve test check bench tutorials format docs clean distclean constraints chromium
+.PHONY: help setup serve test check bench tutorials format docs clean distclean constraints chromium postgres
 help:
 	@sed -n '/^#   make/s/^# *//p' Makefile
 
@@ -70,9 +70,13 @@ chromium:
 	@test -x "$(CHROMIUM)" || { $(call apt,chromium,Testing the dashboard in a browser); }
 	@test -x "$(CHROMIUM)" || { echo "No browser at $(CHROMIUM). Name one: make test CHROMIUM=/path/to/chromium"; exit 1; }
 
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+		( $(call apt,postgresql,Testing the database of a lab) ) || echo "Tests on Postgres will be skipped."
+
 # One thread for torch and BLAS: the tests start worker processes of their own, and on a small machine
 # threads of several processes on the same cores are slower than none.
-test: $(READY_TEST) chromium
+test: $(READY_TEST) chromium postgres
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} RESIDUA_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest $(ARGS)
 
 check: $(READY_TEST)

@@ -72,7 +72,7 @@ def create_app(settings: Settings, store: Store | None = None) -> App:
     # Pages render previews in this process; on cores that fits keep busy, more threads only wait for each other.
     torch.set_num_threads(settings.torch_threads)
     port = settings.port or free_port(settings.host)
-    store = store or Store(settings.data_path)
+    store = store or Store(settings.data_path, settings.database)
     jobs: Jobs | None = None
     try:
         jobs = Jobs(

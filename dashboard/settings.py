@@ -53,6 +53,13 @@ class Settings:
         "Folder for projects, images and results. Made when missing.",
         environment=("RESIDUA_DATA",),
     )
+    database: str = setting(
+        "",
+        "Postgres database to keep the records in, in place of SQLite in the data folder: "
+        "postgresql+psycopg://user:password@host/name. Processes of this machine can read options, so a password "
+        "belongs into the environment variable or the file.",
+        environment=("RESIDUA_DATABASE",),
+    )
     workers: int = setting(
         0,
         "Fits that may run at once, each in its own process; 0 takes one per core, at most 4.",

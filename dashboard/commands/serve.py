@@ -30,7 +30,7 @@ def serve(given: Mapping[str, Any]) -> None:
         # What can be refused is refused before the slow imports.
         try:
             check_port(settings.host, settings.port)
-            store = Store(settings.data_path)
+            store = Store(settings.data_path, settings.database)
         except (ListenError, StoreError) as error:
             talk.refuse(str(error))
             return

@@ -1,4 +1,4 @@
-"""Projects, their files and their runs: SQLite for the records, a folder for the bytes."""
+"""Projects, their files and their runs: SQLite or Postgres for the records, a folder for the bytes."""
 
 from dashboard.store.errors import NotFound, StoreError
 from dashboard.store.records import File, Project, Run, RunStatus

@@ -1,55 +1,149 @@
-"""Opening the SQLite database of a data folder."""
+"""Opening the database: SQLite in the data folder, or Postgres by its URL."""
 
 from __future__ import annotations
 
-import fcntl
-import os
+import asyncio
+import json
+import math
+import time
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from dashboard.store.errors import StoreError
 from dashboard.store.migrations import UnknownLayout, migrate, newest
 from dashboard.store.models import MetaRow
+from dashboard.store.names import new_id
 
 BUSY_SECONDS = 5
+CONNECT_SECONDS = 5
+# A Postgres that restarts is waited for this long, but never on an event loop.
+AWAY_SECONDS = 30
+FOLDER_KEY = "data_folder"
+_FOLDER_FILE = "folder-id"
+_FLOAT = "__float__"
+# Of two servers that start on one database at once, the second waits: any fixed number will do.
+_MIGRATION_LOCK = 7_367_843
 
 
-def open_database(path: Path) -> Engine:
-    """The database at this path, made when missing and brought up to date when older.
+def open_database(data_dir: Path, url: str = "") -> Engine:
+    """The database of a data folder, made when missing and brought up to date when older.
 
-    StoreError when a later Residua wrote it.
+    StoreError when it cannot be had, belongs to another data folder, or was written by a later Residua.
     """
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine, "connect", _prepare)
+    engine = connect(data_dir, url)
     try:
         with engine.begin() as connection:
-            # Python's SQLite commits before each change of a table unless a transaction was begun by hand.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            lock(connection)
             migrate(connection)
-            _remember(connection, str(int(newest())))
+            _remember(connection, "schema_version", str(int(newest())))
+            if engine.dialect.name != "sqlite":
+                _claim(connection, data_dir)
     except UnknownLayout as unknown:
         engine.dispose()
         raise StoreError(
-            f"{path} has layout {int(unknown.found)}, but this Residua writes layout {int(newest())}. "
+            f"{name_of(engine)} has layout {int(unknown.found)}, but this Residua writes layout {int(newest())}. "
             "Use the Residua that made it, or another data folder."
         ) from None
+    except DBAPIError as error:
+        engine.dispose()
+        if engine.dialect.name == "sqlite":
+            raise
+        raise StoreError(f"{name_of(engine)} cannot be used: {_reason(error)}. Check --database.") from None
     except BaseException:
         engine.dispose()
         raise
+    if engine.dialect.name != "sqlite":
+        event.listen(engine, "do_connect", _wait_for_it)
     return engine
 
 
-def _remember(connection: Connection, layout: str) -> None:
-    where = MetaRow.key == "schema_version"
-    if connection.scalar(select(MetaRow.value).where(where)) is None:
-        connection.execute(insert(MetaRow).values(key="schema_version", value=layout))
+def connect(data_dir: Path, url: str = "") -> Engine:
+    """An engine on the database, which is left as it is; StoreError for a URL that cannot be used."""
+    common: dict[str, Any] = {"json_serializer": dump_json, "json_deserializer": load_json}
+    if not url:
+        path = data_dir / "residua.db"
+        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, **common)
+        event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+    address = _postgres(url)
+    try:
+        return create_engine(
+            address,
+            pool_pre_ping=True,
+            pool_size=10,
+            max_overflow=20,
+            connect_args={"connect_timeout": CONNECT_SECONDS},
+            **common,
+        )
+    except ModuleNotFoundError:
+        raise StoreError(
+            "Postgres needs the package psycopg: install Residua as residua[postgres], or leave --database out."
+        ) from None
+
+
+def lock(connection: Connection) -> None:
+    """Keep other writers out until the transaction ends."""
+    if connection.dialect.name == "sqlite":
+        # Python's SQLite commits before each change of a table unless a transaction was begun by hand.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
-        connection.execute(update(MetaRow).where(where).values(value=layout))
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
 
 
-def _prepare(connection: Any, record: Any) -> None:
+def name_of(engine: Engine) -> str:
+    """What to call the database in a sentence: never with its password."""
+    if engine.dialect.name == "sqlite":
+        return str(engine.url.database)
+    return f"The database {engine.url.render_as_string(hide_password=True)}"
+
+
+def _postgres(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        # The text may hold a password, so it is not repeated.
+        raise StoreError(
+            "--database is not a database URL. It must look like postgresql+psycopg://user:password@host/name."
+        ) from None
+    if address.drivername in ("postgres", "postgresql"):
+        address = address.set(drivername="postgresql+psycopg")
+    if address.drivername != "postgresql+psycopg":
+        raise StoreError(
+            f"--database names a database of the kind {address.drivername[:40]!r}, but must begin with "
+            "postgresql+psycopg://. Leave it out for SQLite in the data folder."
+        )
+    return address
+
+
+def _claim(connection: Connection, data_dir: Path) -> None:
+    """Tie a Postgres database to one data folder: the folder's lock then keeps a second server from both."""
+    path = data_dir / _FOLDER_FILE
+    if not path.exists():
+        path.write_text(f"{new_id()}\n", encoding="ascii")
+    own = path.read_text(encoding="ascii").strip()
+    owner = connection.scalar(select(MetaRow.value).where(MetaRow.key == FOLDER_KEY))
+    if owner is None:
+        _remember(connection, FOLDER_KEY, own)
+    elif owner != own:
+        raise StoreError(
+            f"{name_of(connection.engine)} belongs to another data folder than {data_dir}: files of its projects "
+            "would be missing here. Give that folder with --data-dir, or another database with --database."
+        )
+
+
+def _remember(connection: Connection, key: str, value: str) -> None:
+    where = MetaRow.key == key
+    if connection.scalar(select(MetaRow.value).where(where)) is None:
+        connection.execute(insert(MetaRow).values(key=key, value=value))
+    else:
+        connection.execute(update(MetaRow).where(where).values(value=value))
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
     cursor = connection.cursor()
     # Readers never wait for the writer; a commit survives a crash of ours (not a power cut), without a
     # disk flush on each progress record.
@@ -60,23 +154,44 @@ def _prepare(connection: Any, record: Any) -> None:
     cursor.close()
 
 
-class FolderLock:
-    """One server per data folder: the system drops the lock when the process ends, however it ends."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self._descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _wait_for_it(dialect: Any, record: Any, arguments: Any, keywords: Any) -> Any:
+    """Connect; on a thread that may wait, try again while Postgres is away, so that no end of a run is lost."""
+    try:
+        asyncio.get_running_loop()
+        patience = 0.0
+    except RuntimeError:
+        patience = AWAY_SECONDS
+    deadline = time.monotonic() + patience
+    while True:
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.read(self._descriptor, 20).decode("ascii", "replace").strip()
-            os.close(self._descriptor)
-            raise StoreError(
-                f"Another Residua (process {owner or 'unknown'}) already uses the data folder {data_dir}. "
-                "Stop it, or choose another with --data-dir."
-            ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+            return dialect.connect(*arguments, **keywords)
+        except dialect.loaded_dbapi.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
-    def release(self) -> None:
-        """Let another server use the folder."""
-        os.close(self._descriptor)
+
+def _reason(error: SQLAlchemyError) -> str:
+    """The first line of what the driver says, which names host and port but no password."""
+    text = str(getattr(error, "orig", error)).strip()
+    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
+
+
+def dump_json(value: Any) -> str:
+    """JSON for a column. Postgres takes no NaN and no infinity, so they are written as {"__float__": "inf"}."""
+    return json.dumps(_without_special(value), allow_nan=False)
+
+
+def load_json(text: str) -> Any:
+    """The value that :func:`dump_json` was given."""
+    return json.loads(text, object_hook=lambda one: float(one[_FLOAT]) if one.keys() == {_FLOAT} else one)
+
+
+def _without_special(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return {_FLOAT: str(value)}
+    if isinstance(value, dict):
+        return {key: _without_special(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_special(one) for one in value]
+    return value

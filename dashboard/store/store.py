@@ -1,6 +1,6 @@
 """The one owner of a data folder: its database, its file contents and its run folders.
 
-    residua.db                 projects, files, runs (SQLite)
+    residua.db                 projects, files, runs (SQLite; a lab may keep them in Postgres)
     files/ab/ab12...           contents by SHA-256
     runs/<run id>/             what a run wrote: result.json, images.fits, parameters.ecsv, fit.yaml
     incoming/                  uploads on their way
@@ -19,9 +19,10 @@ from typing import Any, TypeVar
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from dashboard.store.database import FolderLock, open_database
+from dashboard.store.database import open_database
 from dashboard.store.errors import NotFound, StoreError
 from dashboard.store.files import Blob, Files, Incoming
+from dashboard.store.lock import FolderLock
 from dashboard.store.models import FileRow, ProjectRow, RunRow
 from dashboard.store.names import display_name, display_note, display_tags, display_title, is_id, new_id
 from dashboard.store.records import NEXT, File, Project, Run, RunStatus
@@ -35,9 +36,12 @@ UNDO_TIME = timedelta(days=1)
 
 
 class Store:
-    """Projects, files and runs below `data_dir`, which is made when missing."""
+    """Projects, files and runs below `data_dir`, which is made when missing.
 
-    def __init__(self, data_dir: Path | str) -> None:
+    The records are in SQLite there too, or in the Postgres that `database` is the URL of.
+    """
+
+    def __init__(self, data_dir: Path | str, database: str = "") -> None:
         self.data_dir = Path(data_dir).expanduser().resolve()
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -51,7 +55,7 @@ class Store:
             self._blobs = Files(self.data_dir)
             self._runs = self.data_dir / "runs"
             self._runs.mkdir(exist_ok=True)
-            self._engine = open_database(self.data_dir / "residua.db")
+            self._engine = open_database(self.data_dir, database)
         except BaseException:
             self._lock.release()
             raise

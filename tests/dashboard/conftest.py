@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from dashboard.store import Project, Store
+from tests.dashboard.postgres import Postgres, binaries, running
+
+OpenStore = Callable[[Path], Store]
 
 
 @pytest.fixture
@@ -18,3 +21,20 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def project(store: Store) -> Project:
     return store.create_project("test")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real Postgres server; tests that want one are skipped where Debian's package is not installed."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install residua[postgres]")
+    folder = binaries()
+    if folder is None:
+        pytest.skip("There is no Postgres here: apt-get install postgresql")
+    with running(folder) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database of each kind: "" stands for SQLite in the data folder."""
+    return "" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()

@@ -11,9 +11,9 @@ import pytest
 from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
 
 from dashboard.store import NotFound, RunStatus, Store, StoreError
+from dashboard.store.database import connect
 from dashboard.store.migrations import newest
 from dashboard.store.models import Base
 
@@ -90,9 +90,9 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path, monkeypa
         assert len(store.runs()) == 2
 
 
-def test_the_migrations_make_what_the_models_declare(tmp_path):
-    Store(tmp_path).close()
-    engine = create_engine(f"sqlite:///{tmp_path / 'residua.db'}")
+def test_the_migrations_make_what_the_models_declare(tmp_path, database):
+    Store(tmp_path, database).close()
+    engine = connect(tmp_path, database)
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
     engine.dispose()

@@ -1,13 +1,27 @@
 from __future__ import annotations
 
+import math
 import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from dashboard.store import NotFound, RunStatus, Store, StoreError, file_reference, with_file
+from dashboard.store.files import Blob
 from dashboard.store.names import display_name, display_title, is_id, new_id
 from dashboard.store.records import NEXT
+
+
+@pytest.fixture
+def store(tmp_path: Path, database: str) -> Iterator[Store]:
+    """Every test of this file is run on SQLite and on Postgres."""
+    store = Store(tmp_path / "data", database)
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -16,13 +30,13 @@ def description(store, project):
     return with_file(None, "image", file_reference(file, 1))
 
 
-def test_a_project_is_kept(tmp_path):
-    store = Store(tmp_path)
+def test_a_project_is_kept(tmp_path, database):
+    store = Store(tmp_path, database)
     project = store.create_project("M 51")
     store.update_project(project.id, description={"residua": 1, "images": []})
     store.close()
 
-    again = Store(tmp_path)
+    again = Store(tmp_path, database)
     kept = again.project(project.id)
     assert kept.title == "M 51"
     assert kept.description == {"residua": 1, "images": []}
@@ -38,10 +52,10 @@ def test_projects_come_latest_change_first(store):
 
 
 @pytest.mark.parametrize("call", ["project", "run", "file"])
-@pytest.mark.parametrize("identifier", ["", "nosuchthing1", "../../../etc/passwd", "x" * 5000, "a\x00b"])
-def test_unknown_ids_are_not_found(store, call, identifier):
-    with pytest.raises(NotFound, match=f"There is no such {call}"):
-        getattr(store, call)(identifier)
+def test_unknown_ids_are_not_found(store, call):
+    for identifier in ("", "nosuchthing1", "../../../etc/passwd", "x" * 5000, "a\x00b"):
+        with pytest.raises(NotFound, match=f"There is no such {call}"):
+            getattr(store, call)(identifier)
 
 
 def test_the_run_folder_stays_inside(store):
@@ -49,10 +63,13 @@ def test_the_run_folder_stays_inside(store):
         store.run_folder("../files")
 
 
-def test_the_database_waits_for_others_and_keeps_references(store):
-    with sqlite3.connect(store.data_dir / "residua.db") as connection:
+def test_sqlite_waits_for_others(tmp_path):
+    Store(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "residua.db")) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    connection.close()
+
+
+def test_the_database_keeps_references(store):
     with pytest.raises(NotFound, match="no such project"):
         store.create_run(new_id(), {}, "lm", {})
 
@@ -66,6 +83,37 @@ def test_a_data_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be used"):
         Store(tmp_path / "file" / "below")
+
+
+def test_json_keeps_numbers_that_postgres_has_no_word_for(store, project):
+    store.update_project(
+        project.id, description={"bounds": [0, math.inf], "text": "Σ\u0000<b>", "nan": math.nan}
+    )
+    kept = store.project(project.id).description
+    assert kept["bounds"] == [0, math.inf]
+    assert kept["text"] == "Σ\u0000<b>"
+    assert math.isnan(kept["nan"])
+    assert store.create_run(project.id, {}, "lm", {"low": -math.inf}).options == {"low": -math.inf}
+
+
+def test_a_file_may_be_larger_than_32_bits(store, project):
+    blob = store.add_file(project.id, "image", "a.fits", b"x")
+    huge = store.add_blob(project.id, "image", "b.fits", Blob(blob.sha256, 5 << 30, blob.path))
+    assert store.file(huge.id).size == 5 << 30
+
+
+def test_of_two_that_move_a_run_at_once_one_succeeds(store, project):
+    run = store.create_run(project.id, {}, "lm", {})
+    moved = []
+    threads = [
+        threading.Thread(target=lambda: moved.append(store.advance_run(run.id, RunStatus.RUNNING)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(one is not None for one in moved) == 1
 
 
 # --- files
@@ -210,17 +258,16 @@ def test_a_run_lives_its_life(store, project, description):
     assert store.runs() == [finished]
 
 
-@pytest.mark.parametrize("before", list(RunStatus))
-@pytest.mark.parametrize("after", list(RunStatus))
-def test_only_the_moves_of_the_table_are_made(store, project, before, after):
-    run = store.create_run(project.id, {}, "lm", {})
-    if before is not RunStatus.QUEUED:
-        store.advance_run(run.id, RunStatus.RUNNING)
-    if before.ended:
-        assert store.advance_run(run.id, before) is not None
-    moved = store.advance_run(run.id, after)
-    assert (moved is not None) == (after in NEXT[before])
-    assert store.run(run.id).status is (after if moved else before)
+def test_only_the_moves_of_the_table_are_made(store, project):
+    for before, after in product(RunStatus, RunStatus):
+        run = store.create_run(project.id, {}, "lm", {})
+        if before is not RunStatus.QUEUED:
+            store.advance_run(run.id, RunStatus.RUNNING)
+        if before.ended:
+            assert store.advance_run(run.id, before) is not None
+        moved = store.advance_run(run.id, after)
+        assert (moved is not None) == (after in NEXT[before]), (before, after)
+        assert store.run(run.id).status is (after if moved else before)
 
 
 def test_a_project_with_a_running_fit_is_kept(store, project, description):
