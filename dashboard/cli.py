@@ -172,6 +172,59 @@ def example(
         print(f"{path}\nFit it with: residua fit {path} --out {folder / 'result'}")
 
 
+DataDir = Annotated[
+    str | None, typer.Option("--data-dir", metavar="DIR", help="Folder of projects, images and results.")
+]
+Database = Annotated[
+    str | None, typer.Option("--database", metavar="URL", help="Postgres, where the records are kept there.")
+]
+Config = Annotated[
+    str | None, typer.Option("--config", metavar="FILE.toml", help="The settings file of `residua serve`.")
+]
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for the backup.")],
+    data_dir: DataDir = None,
+    database: Database = None,
+    config: Config = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Copy all projects, files and runs to a folder; the server may go on meanwhile.
+
+    Finds the data as `residua serve` does. Exit code 0: all copied; 1: some contents are damaged; 2: bad input.
+    """
+    with talk.sentences(as_json):
+        from dashboard.commands import backup as command
+
+        given = {"data_dir": data_dir, "database": database, "config": config}
+        report = command.backup(folder, given, quiet, as_json)
+    raise typer.Exit(1 if report.damaged else 0)
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `residua backup` wrote.")],
+    data_dir: DataDir = None,
+    database: Database = None,
+    config: Config = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Put a backup into a new data folder and, with --database, an empty Postgres.
+
+    A backup of SQLite can be restored into Postgres and the other way round. Exit codes as for backup.
+    """
+    with talk.sentences(as_json):
+        from dashboard.commands import backup as command
+
+        given = {"data_dir": data_dir, "database": database, "config": config}
+        report = command.put_back(folder, given, quiet, as_json)
+    raise typer.Exit(1 if report.damaged else 0)
+
+
 def serve(**given: Any) -> None:
     """Serve the dashboard to the browsers of this machine.
 

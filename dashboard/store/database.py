@@ -38,10 +38,7 @@ def open_database(data_dir: Path, url: str = "") -> Engine:
     try:
         with engine.begin() as connection:
             lock(connection)
-            migrate(connection)
-            _remember(connection, "schema_version", str(int(newest())))
-            if engine.dialect.name != "sqlite":
-                _claim(connection, data_dir)
+            finish(connection, data_dir)
     except UnknownLayout as unknown:
         engine.dispose()
         raise StoreError(
@@ -83,6 +80,14 @@ def connect(data_dir: Path, url: str = "") -> Engine:
         raise StoreError(
             "Postgres needs the package psycopg: install Residua as residua[postgres], or leave --database out."
         ) from None
+
+
+def finish(connection: Connection, data_dir: Path) -> None:
+    """Bring the database to the newest layout and tie it to its data folder; UnknownLayout, StoreError."""
+    migrate(connection)
+    _remember(connection, "schema_version", str(int(newest())))
+    if connection.dialect.name != "sqlite":
+        _claim(connection, data_dir)
 
 
 def lock(connection: Connection) -> None:

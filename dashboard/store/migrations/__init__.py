@@ -30,24 +30,25 @@ def newest() -> str:
     return head
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the database behind an open transaction to the newest layout.
+def migrate(connection: Connection, layout: str | None = None) -> None:
+    """Bring the database behind an open transaction to a layout, the newest where none is named.
 
     UnknownLayout when a later Residua wrote it.
     """
     config = _config()
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    found = _layout(connection)
-    if found is not None and found not in known:
-        raise UnknownLayout(found)
+    found = layout_of(connection)
+    for one in (found, layout):
+        if one is not None and one not in known:
+            raise UnknownLayout(one)
     if found is not None and "alembic_version" not in inspect(connection).get_table_names():
         command.stamp(config, found)
-    if found != newest():
-        command.upgrade(config, "head")
+    if found != (layout or newest()):
+        command.upgrade(config, layout or "head")
 
 
-def _layout(connection: Connection) -> str | None:
+def layout_of(connection: Connection) -> str | None:
     """The number of the layout a database has, None for an empty one.
 
     Alembic's table has it; a database from before Alembic has it in `meta` only.

@@ -1,0 +1,242 @@
+"""Backups: every record as a line of JSON, every content and every ended run, in one folder that any database can take.
+
+residua-backup.json        layout of the tables, time, counts
+tables/project.jsonl       one record a line; one file a table
+files/ab/ab12...           contents by SHA-256, checked on the way in and out
+runs/<run id>/             what ended runs wrote
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import JSON, Connection, DateTime, MetaData, Table, select
+
+from dashboard.store.database import connect, dump_json, finish, load_json, lock, name_of
+from dashboard.store.errors import StoreError
+from dashboard.store.files import Files, sha256_of
+from dashboard.store.lock import FolderLock
+from dashboard.store.migrations import UnknownLayout, layout_of, migrate, newest
+from dashboard.store.names import is_id
+from dashboard.store.records import RunStatus
+
+MANIFEST = "residua-backup.json"
+FORMAT = 1
+_OWN_TABLES = ("meta", "alembic_version")  # of one database, not of what is in it
+# Flags and caches of a run folder, and files on their way.
+_NOT_KEPT = shutil.ignore_patterns(".*", "cancel", "all.zip")
+Rows = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was backed up or restored; `damaged` names the files whose content was lost or changed on disk."""
+
+    projects: int
+    files: int
+    runs: int
+    bytes: int
+    damaged: tuple[str, ...]
+
+
+def back_up(
+    data_dir: Path, database: str, target: Path, on_copied: Callable[[int], None] = lambda _: None
+) -> Report:
+    """Write everything of a data folder and its database to a new folder; the server may go on meanwhile.
+
+    What is there when the records are read is in the backup; it appears under its name once it is complete.
+    StoreError when there is nothing to back up, or the target is not empty.
+    """
+    data_dir, target = data_dir.resolve(), target.resolve()
+    if not (data_dir / "files").is_dir() or not (database or (data_dir / "residua.db").is_file()):
+        raise StoreError(f"There is no Residua data in {data_dir}. Name its folder with --data-dir.")
+    if target.is_relative_to(data_dir):
+        raise StoreError(
+            f"{target} lies in the data folder itself. Choose a folder elsewhere, best on another disk."
+        )
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise StoreError(f"{target} is there already. Choose a new name for each backup.")
+    layout, rows = _read_rows(data_dir, database)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        (folder / "tables").mkdir()
+        for name, records in rows.items():
+            lines = "".join(f"{dump_json(record)}\n" for record in records)
+            (folder / "tables" / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+        report = _copy(rows, data_dir, folder, on_copied)
+        manifest = {
+            "residua_backup": FORMAT,
+            "layout": layout,
+            "made": datetime.now(UTC).isoformat(),
+            **asdict(report),
+        }
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        if target.exists():
+            target.rmdir()
+        folder.rename(target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return report
+
+
+def restore(
+    source: Path, data_dir: Path, database: str = "", on_copied: Callable[[int], None] = lambda _: None
+) -> Report:
+    """Put a backup into a new data folder and an empty database, of whichever kind.
+
+    The records come last: a restore that was cut off can be started again.
+    StoreError when the source is no backup, a later Residua made it, or the database is not empty.
+    """
+    layout = _manifest(source)["layout"]
+    rows = {path.stem: _lines(path) for path in sorted((source / "tables").glob("*.jsonl"))}
+    data_dir = data_dir.resolve()
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = FolderLock(data_dir)
+    try:
+        engine = connect(data_dir, database)
+        try:
+            with engine.begin() as connection:
+                lock(connection)
+                if layout_of(connection) is not None:
+                    raise StoreError(
+                        f"{name_of(engine)} has records already. Restore into a new data folder and, for Postgres, "
+                        "an empty database."
+                    )
+                Files(data_dir)
+                report = _copy(rows, source, data_dir, on_copied)
+                migrate(connection, layout)
+                _insert(connection, rows)
+                finish(connection, data_dir)
+        except UnknownLayout as unknown:
+            raise StoreError(
+                f"{source} has layout {int(unknown.found)}, but this Residua knows up to {int(newest())}. "
+                "Restore it with the Residua that made it, or a later one."
+            ) from None
+        finally:
+            engine.dispose()
+    finally:
+        held.release()
+    return report
+
+
+def _read_rows(data_dir: Path, database: str) -> tuple[str, Rows]:
+    """The layout and all records as they are at one moment."""
+    with _snapshot(data_dir, database) as connection:
+        layout = layout_of(connection)
+        if layout is None:
+            raise StoreError(f"{name_of(connection.engine)} has no records of Residua.")
+        return layout, {
+            table.name: [_plain(record) for record in connection.execute(select(table)).mappings()]
+            for table in _tables(connection)
+        }
+
+
+@contextmanager
+def _snapshot(data_dir: Path, database: str) -> Iterator[Connection]:
+    engine = connect(data_dir, database)
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN")  # Python's SQLite begins one for writing only
+            else:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _tables(connection: Connection) -> list[Table]:
+    """The tables as they are in the database, those first that others refer to."""
+    metadata = MetaData()
+    metadata.reflect(connection)
+    return [table for table in metadata.sorted_tables if table.name not in _OWN_TABLES]
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    return {key: _text_of(value) if isinstance(value, datetime) else value for key, value in record.items()}
+
+
+def _text_of(time: datetime) -> str:
+    return (time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)).isoformat()
+
+
+def _insert(connection: Connection, rows: Rows) -> None:
+    for table in _tables(connection):
+        times = [column.name for column in table.columns if isinstance(column.type, DateTime)]
+        for column in table.columns:
+            if isinstance(column.type, JSON):
+                column.type.none_as_null = True
+        records = [
+            {key: datetime.fromisoformat(one) if key in times and one else one for key, one in record.items()}
+            for record in rows.get(table.name, [])
+        ]
+        if records:
+            connection.execute(table.insert(), records)
+
+
+def _copy(rows: Rows, source: Path, target: Path, on_copied: Callable[[int], None]) -> Report:
+    """Copy the contents and run folders that the records name; contents that are not what they were are told."""
+    damaged: list[str] = []
+    size = count = 0
+    names: dict[str, str] = {}
+    for record in rows.get("file", []):
+        names.setdefault(record["sha256"], record["name"])
+    for sha256, name in names.items():
+        part = Path("files") / _checked_hash(sha256)[:2] / sha256
+        try:
+            (target / part).parent.mkdir(parents=True, exist_ok=True)
+            (target / part).unlink(missing_ok=True)  # of an earlier try
+            shutil.copyfile(source / part, target / part)
+            (target / part).chmod(0o440)
+            sound = sha256_of(target / part) == sha256
+        except FileNotFoundError:
+            sound = False
+        if sound:
+            size += (target / part).stat().st_size
+        else:
+            damaged.append(name)
+        count += 1
+        on_copied(count)
+    for record in rows.get("run", []):
+        part = Path("runs") / record["id"]
+        if not is_id(record["id"]):
+            raise StoreError(f"{record['id'][:40]!r} is no run's name: this backup was changed.")
+        if RunStatus(record["status"]).ended and (source / part).is_dir():
+            shutil.copytree(source / part, target / part, ignore=_NOT_KEPT, dirs_exist_ok=True)
+            size += sum(path.stat().st_size for path in (target / part).rglob("*") if path.is_file())
+        count += 1
+        on_copied(count)
+    return Report(len(rows.get("project", [])), len(names), len(rows.get("run", [])), size, tuple(damaged))
+
+
+def _checked_hash(sha256: str) -> str:
+    if len(sha256) != 64 or not all(letter in "0123456789abcdef" for letter in sha256):
+        raise StoreError(f"{sha256[:80]!r} is no SHA-256: this backup was changed.")
+    return sha256
+
+
+def _manifest(source: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise StoreError(f"{source} is no backup: it has no readable {MANIFEST}.") from None
+    if manifest.get("residua_backup") != FORMAT or not isinstance(manifest.get("layout"), str):
+        raise StoreError(f"{source} is a backup in a format that this Residua does not know.")
+    return manifest
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    try:
+        return [load_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except ValueError:
+        raise StoreError(f"{path} is damaged: a line of it is not JSON.") from None

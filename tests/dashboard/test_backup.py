@@ -1,0 +1,197 @@
+"""What is backed up comes back, into SQLite or Postgres, whichever it came from."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dashboard.cli import app
+from dashboard.store import File, Project, Run, RunStatus, Store, StoreError, file_reference, with_file
+from dashboard.store.backup import MANIFEST, back_up, restore
+from tests.dashboard.test_migrations import FIRST_LAYOUT, first_layout
+
+Everything = tuple[list[Project], list[File], list[Run], dict[str, bytes]]
+
+
+def fill(store: Store) -> None:
+    """Two projects that share a content, with runs in every state."""
+    for title in ("M 51 ☆", "<b>NGC 1</b>"):
+        project = store.create_project(title)
+        file = store.add_file(project.id, "image", "galaxy.fits", b"pixels")
+        store.add_file(project.id, "psf", f"{title}.fits", title.encode())
+        description = with_file(None, "image", file_reference(file, 0))
+        store.update_project(project.id, description={**description, "bounds": [0, math.inf]})
+        for status in RunStatus:
+            run = store.create_run(project.id, description, "lm", {"low": -math.inf})
+            store.run_folder(run.id).mkdir()
+            (store.run_folder(run.id) / "result.json").write_text(f'{{"run": "{run.id}"}}')
+            (store.run_folder(run.id) / "all.zip").write_text("a cache")
+            if status is not RunStatus.QUEUED:
+                store.advance_run(run.id, RunStatus.RUNNING)
+            if status.ended:
+                store.advance_run(run.id, status, chi2_dof=1.25, converged=True, message="Over.")
+                store.annotate_run(run.id, tags=["paper"], note="Two\nlines.", starred=True)
+        store.delete_run(run.id)
+    store.create_project("without a description")
+
+
+def everything(store: Store) -> Everything:
+    projects = sorted(store.projects(), key=lambda one: one.id)
+    files = [replace(file, path=Path()) for project in projects for file in store.files(project.id)]
+    contents = {file.id: file.path.read_bytes() for project in projects for file in store.files(project.id)}
+    runs = [store.run(run.id) for status in RunStatus for run in store.runs_with_status(status)]
+    return projects, files, sorted(runs, key=lambda one: one.id), contents
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    with closing(Store(tmp_path / "source")) as store:
+        fill(store)
+    return tmp_path / "source"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("sqlite", "sqlite"), ("sqlite", "postgres"), ("postgres", "sqlite")]
+)
+def test_everything_comes_back(tmp_path, old, new, request):
+    urls = {
+        role: "" if kind == "sqlite" else request.getfixturevalue("postgres").new_database()
+        for role, kind in (("old", old), ("new", new))
+    }
+    with closing(Store(tmp_path / "old", urls["old"])) as store:
+        fill(store)
+        before = everything(store)
+        report = back_up(tmp_path / "old", urls["old"], tmp_path / "backup")  # beside an open store
+    assert (report.projects, report.files, report.runs, report.damaged) == (3, 3, 10, ())
+    assert restore(tmp_path / "backup", tmp_path / "new", urls["new"]) == report
+    with closing(Store(tmp_path / "new", urls["new"])) as store:
+        assert everything(store) == before
+        for run in before[2]:
+            folder = store.run_folder(run.id)
+            kept = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+            assert kept == (["result.json"] if run.status.ended else [])
+        assert store.create_project("and it goes on").title == "and it goes on"
+
+
+def test_a_backup_of_an_earlier_layout_is_brought_up_to_date(tmp_path):
+    first_layout(tmp_path / "old")
+    (tmp_path / "old" / "files").mkdir()
+    report = back_up(tmp_path / "old", "", tmp_path / "backup")
+    assert json.loads((tmp_path / "backup" / MANIFEST).read_text())["layout"] == "0001"
+    assert (report.projects, report.runs) == (1, 2)
+    assert len(report.damaged) == 1, "its image is only a record"
+    restore(tmp_path / "backup", tmp_path / "new")
+    with closing(Store(tmp_path / "new")) as store:
+        assert [run.fitter for run in store.runs()] == ["nuts", "lm"]
+        assert store.runs()[0].tags == ()
+    assert FIRST_LAYOUT.is_file()
+
+
+def test_damaged_and_missing_contents_are_told(source, tmp_path):
+    with closing(Store(source)) as store:
+        files = {file.name: file.path for project in store.projects() for file in store.files(project.id)}
+    files["galaxy.fits"].chmod(0o600)
+    files["galaxy.fits"].write_bytes(b"pixelz")
+    files["b>.fits"].unlink()
+    report = back_up(source, "", tmp_path / "backup")
+    assert set(report.damaged) == {"galaxy.fits", "b>.fits"}
+    assert (tmp_path / "backup" / "tables" / "project.jsonl").is_file()
+
+
+def test_a_backup_is_not_written_over(source, tmp_path):
+    (tmp_path / "backup").mkdir()
+    back_up(source, "", tmp_path / "backup")
+    with pytest.raises(StoreError, match=r"backup is there already\. Choose a new name"):
+        back_up(source, "", tmp_path / "backup")
+    with pytest.raises(StoreError, match="lies in the data folder itself"):
+        back_up(source, "", source / "backup")
+    with pytest.raises(StoreError, match=r"no Residua data in .*nothing\. Name its folder with --data-dir"):
+        back_up(tmp_path / "nothing", "", tmp_path / "other")
+
+
+def test_a_backup_that_fails_leaves_nothing(source, tmp_path):
+    def full(count: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        back_up(source, "", tmp_path / "safe" / "backup", full)
+    assert list((tmp_path / "safe").iterdir()) == []
+
+
+def test_only_an_empty_place_is_restored_into(source, tmp_path):
+    back_up(source, "", tmp_path / "backup")
+    with pytest.raises(StoreError, match=r"residua\.db has records already\. Restore into a new data folder"):
+        restore(tmp_path / "backup", source)
+    with closing(Store(source)), pytest.raises(StoreError, match="already uses the data folder"):
+        restore(tmp_path / "backup", source)
+
+
+def test_a_restore_that_was_cut_off_can_be_started_again(source, tmp_path):
+    back_up(source, "", tmp_path / "backup")
+
+    def cut_off(count: int) -> None:
+        if count == 3:
+            raise KeyboardInterrupt("stopped")
+
+    with pytest.raises(KeyboardInterrupt, match="stopped"):
+        restore(tmp_path / "backup", tmp_path / "new", "", cut_off)
+    assert restore(tmp_path / "backup", tmp_path / "new").damaged == ()
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "sentence"),
+    [
+        ("file", "sha256", "../../../etc/passwd", "is no SHA-256: this backup was changed"),
+        ("run", "id", "../../escape", "is no run's name: this backup was changed"),
+    ],
+)
+def test_a_backup_cannot_reach_outside(source, tmp_path, table, key, value, sentence):
+    back_up(source, "", tmp_path / "backup")
+    path = tmp_path / "backup" / "tables" / f"{table}.jsonl"
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    records[0][key] = value
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in records))
+    with pytest.raises(StoreError, match=sentence):
+        restore(tmp_path / "backup", tmp_path / "new")
+    assert not (tmp_path / "escape").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"layout": "9999"}, "has layout 9999, but this Residua knows up to"),
+        ({"residua_backup": 2}, "in a format that this Residua does not know"),
+        ({"layout": 2}, "in a format that this Residua does not know"),
+    ],
+)
+def test_a_backup_of_a_later_residua_is_refused(source, tmp_path, changed, sentence):
+    back_up(source, "", tmp_path / "backup")
+    path = tmp_path / "backup" / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    with pytest.raises(StoreError, match=sentence):
+        restore(tmp_path / "backup", tmp_path / "new")
+    restored = tmp_path / "new" / "residua.db"
+    if restored.exists():
+        with closing(sqlite3.connect(restored)) as connection:
+            assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
+def test_the_commands(source, tmp_path):
+    run = CliRunner().invoke
+    answer = run(app, ["backup", str(tmp_path / "backup"), "--data-dir", str(source), "-q"])
+    assert answer.exit_code == 0, answer.output
+    assert answer.stdout.startswith("Backed up 3 projects, 3 files, 10 runs (0.0 MB) to ")
+    environment = {"RESIDUA_DATA": str(tmp_path / "new")}
+    answer = run(app, ["restore", str(tmp_path / "backup"), "--json"], env=environment)
+    assert answer.exit_code == 0, answer.output
+    assert json.loads(answer.stdout)["runs"] == 10
+    answer = run(app, ["restore", str(tmp_path / "nothing")], env=environment)
+    assert answer.exit_code == 2
+    assert answer.stderr == f"residua: {tmp_path / 'nothing'} is no backup: it has no readable {MANIFEST}.\n"
