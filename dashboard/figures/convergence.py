@@ -1,9 +1,10 @@
-"""The curve of reduced chi2 against step number, growing while a fit runs."""
+"""Curves of reduced chi2 against step number, one a run, growing while fits run."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from bokeh.models import BasicTicker, ColumnDataSource, FixedTicker, HoverTool, Range1d
 from bokeh.plotting import figure
@@ -14,37 +15,75 @@ KEPT_STEPS = 5000
 LEAST_STEPS = 5
 LEAST_DECADES = 0.6
 
+Columns = dict[str, list[float | None]]
+
+
+@dataclass
+class Curve:
+    """The line of one run: its source receives one row a step."""
+
+    source: ColumnDataSource
+    run: str = ""
+
 
 @dataclass(frozen=True)
-class ConvergenceCurve:
-    """A small figure with the source that receives one row a step."""
+class ConvergenceCurves:
+    """A small figure with as many lines as there are runs. Lines are made once and used again."""
 
     figure: figure
-    source: ColumnDataSource
+    curves: list[Curve] = field(default_factory=list)
 
     def clear(self) -> None:
-        """Empty the curve."""
-        self.source.data = {name: [] for name in COLUMNS}
+        """Empty the figure."""
+        for curve in self.curves:
+            curve.run = ""
+            curve.source.data = {name: [] for name in (*COLUMNS, "title")}
 
-    def show(self, columns: dict[str, list[float | None]]) -> None:
-        """Show these steps in place of all others; rows without a number are left out."""
+    def show(self, run: str, columns: Columns, color: str, title: str) -> None:
+        """Show these steps of a run in place of all it had; rows without a number are left out."""
         rows = [row for row in zip(*(columns[name] for name in COLUMNS), strict=True) if None not in row]
-        self.source.data = {name: [row[place] for row in rows] for place, name in enumerate(COLUMNS)}
+        data = {name: [row[place] for row in rows] for place, name in enumerate(COLUMNS)}
+        self._of(run, color).source.data = {**data, "title": [title] * len(rows)}
         self._frame()
 
-    def add(self, columns: dict[str, list[float]]) -> None:
-        """Add steps at the end."""
-        self.source.stream(columns, rollover=KEPT_STEPS)
+    def add(self, run: str, columns: dict[str, list[float]], color: str, title: str) -> None:
+        """Add steps at the end of a run's line."""
+        rows = {**columns, "title": [title] * len(columns["step"])}
+        self._of(run, color).source.stream(rows, rollover=KEPT_STEPS)
         self._frame()
+
+    def _of(self, run: str, color: str) -> Curve:
+        """The line of a run; a free one, or a new one, where it has none."""
+        curve = next((one for one in self.curves if one.run == run), None)
+        if curve is None:
+            curve = next((one for one in self.curves if not one.run), None) or self._new()
+            curve.run = run
+            for renderer in self.figure.renderers:
+                if renderer.data_source is curve.source:
+                    glyph = renderer.glyph
+                    glyph.line_color = color
+                    if hasattr(glyph, "fill_color"):
+                        glyph.fill_color = color
+        return curve
+
+    def _new(self) -> Curve:
+        source = ColumnDataSource({name: [] for name in (*COLUMNS, "title")})
+        number = len(self.curves)
+        self.figure.line("step", "chi2_dof", source=source, line_width=2, name=f"curve-{number}")
+        dots = self.figure.scatter("step", "chi2_dof", source=source, size=5, name=f"steps-{number}")
+        hover = self.figure.select_one(HoverTool)
+        hover.renderers = [*(hover.renderers if number else []), dots]
+        curve = Curve(source)
+        self.curves.append(curve)
+        return curve
 
     def _frame(self) -> None:
         """Ranges around what there is. Bokeh's own would complain in the console about an empty logarithmic axis."""
-        values = [
-            float(v) for v in self.source.data["chi2_dof"] if v is not None and math.isfinite(v) and v > 0
-        ]
+        values = _numbers([v for curve in self.curves for v in curve.source.data["chi2_dof"]])
+        values = [v for v in values if v > 0]
         if not values:
             return
-        steps = [float(step) for step in self.source.data["step"]]
+        steps = _numbers([step for curve in self.curves for step in curve.source.data["step"]])
         margin = 0.06 * max(1.0, max(steps) - min(steps))
         low, high = math.log10(min(values)), math.log10(max(values))
         room = max(0.12 * (high - low), LEAST_DECADES / 2 - (high - low) / 2)
@@ -53,6 +92,11 @@ class ConvergenceCurve:
         )
         self.figure.y_range.update(start=10 ** (low - room), end=10 ** (high + room))
         self.figure.yaxis.ticker = FixedTicker(ticks=log_ticks(10 ** (low - room), 10 ** (high + room)))
+
+
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    """The finite ones."""
+    return [float(value) for value in values if value is not None and math.isfinite(value)]
 
 
 def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
@@ -70,9 +114,8 @@ def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
     return ticks
 
 
-def convergence_curve(color: str) -> ConvergenceCurve:
-    """An empty curve; stream {"step": [...], "chi2_dof": [...], "seconds": [...]} into its source."""
-    source = ColumnDataSource({name: [] for name in COLUMNS})
+def convergence_curves() -> ConvergenceCurves:
+    """A figure without lines; each run's comes with its first step."""
     plot = figure(
         name="convergence",
         height=130,
@@ -85,15 +128,20 @@ def convergence_curve(color: str) -> ConvergenceCurve:
         min_border=2,
         outline_line_color=None,
     )
-    plot.line("step", "chi2_dof", source=source, color=color, line_width=2, name="curve")
-    dots = plot.scatter("step", "chi2_dof", source=source, color=color, size=5, name="steps")
     plot.add_tools(
         HoverTool(
-            renderers=[dots],
-            tooltips=[("step", "@step"), ("chi2/dof", "@chi2_dof{0.00000}"), ("seconds", "@seconds{0.000}")],
+            renderers=[],
+            tooltips=[
+                ("fitter", "@title"),
+                ("step", "@step"),
+                ("chi2/dof", "@chi2_dof{0.00000}"),
+                ("seconds", "@seconds{0.000}"),
+            ],
         )
     )
     plot.axis.major_label_text_font_size = "11px"
     plot.xaxis.ticker = BasicTicker(desired_num_ticks=5, num_minor_ticks=0, mantissas=[1, 2, 5])
     plot.xgrid.visible = False
-    return ConvergenceCurve(plot, source)
+    curves = ConvergenceCurves(plot)
+    curves._new()  # a figure without any renderer is drawn with a warning
+    return curves

@@ -22,5 +22,5 @@ def fit(services: Services, project_id: str) -> Any:
     page = WorkbenchPage(services, project)
     page.session.read_ahead()
     pn.state.onload(page.start)
-    pn.state.on_session_destroyed(lambda _: page.session.close())
+    pn.state.on_session_destroyed(lambda _: page.close())
     return page.view()

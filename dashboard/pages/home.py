@@ -142,10 +142,9 @@ class HomePage:
             await asyncio.to_thread(self.store.delete_project, project_id)
             self._new, self.upload.target = None, ""
             return
-        session = Session(self.services, project_id, on_step=lambda _: None)
+        session = Session(self.services, project_id)
         await session.open()
         await session.files_arrived(answers)
-        session.close()
         choice = any(len(answer["extensions"]) > 1 for answer in answers)
         if (
             session.state.error and not choice

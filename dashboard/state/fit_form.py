@@ -11,44 +11,92 @@ import yaml
 import engine
 from engine import fitters
 
+# The methods of the comparison, in its order: what "Run all fitters" runs from one start.
+COMPARED = ("lm", "iterative", "iterative-parameters", "gradient", "nuts", "hmc", "metropolis")
+CHAIN = "chain"
+CHAIN_TITLE = "Chain of two"
+CHAIN_SUMMARY = (
+    "One fitter, then another from where the first ended; each takes the options it has in this list."
+)
+
 
 class FitForm(param.Parameterized):
-    """A choice among the engine's fitters. Each keeps its options while another is looked at."""
+    """Which of the engine's fitters are ticked, and the options of each. One of them is open to be looked at."""
 
-    fitter: param.Selector[Any] = param.Selector(default="lm", objects=["lm"], doc="Key of the fitter.")
+    fitter: param.Selector[Any] = param.Selector(
+        default="lm",
+        objects=["lm"],
+        doc="Key of the open fitter, whose options are shown; CHAIN for a chain.",
+    )
+    ticked = param.List(["lm"], doc="Keys of the fitters that the next fit runs.")
+    chain = param.List(["gradient", "lm"], doc="Keys of the members of the chain.")
     changed = param.Dict({}, doc="Fitter to the options that differ from their defaults.")
     error = param.String("", doc="Why the last option was refused.")
 
     def __init__(self, **params: Any) -> None:
         self._kinds = fitters.registry()
-        self.param.fitter.objects = list(self._kinds)
+        self.param.fitter.objects = [*self._kinds, CHAIN]
         super().__init__(**params)
 
     @property
-    def chosen(self) -> type[fitters.Fitter]:
-        """The chosen fitter's class."""
-        return self._kinds[self.fitter]
+    def keys(self) -> list[str]:
+        """Keys of everything that can be ticked: the compared fitters first, a chain last."""
+        first = [key for key in COMPARED if key in self._kinds]
+        return [*first, *(key for key in self._kinds if key not in first), CHAIN]
+
+    @property
+    def summary(self) -> str:
+        """A sentence on the open fitter."""
+        return CHAIN_SUMMARY if self.fitter == CHAIN else self._kinds[self.fitter].summary
 
     def titles(self) -> dict[str, str]:
-        """Screen title to key, in the order of the registry."""
-        return {kind.title: key for key, kind in self._kinds.items()}
+        """Key to screen title, in the order of the list."""
+        return {key: CHAIN_TITLE if key == CHAIN else self._kinds[key].title for key in self.keys}
 
-    def options(self) -> dict[str, Any]:
-        """The options that differ from their defaults: what a run is asked for."""
-        return dict(self.changed.get(self.fitter, {}))
+    def title_of(self, fitter: str) -> str:
+        """Screen title of a fitter or of a chain such as gradient+lm."""
+        titles = self.titles()
+        return ", then ".join(titles.get(part, part) for part in fitter.split("+"))
+
+    def tick(self, key: str, on: bool) -> None:
+        """Tick or untick a fitter; a ticked one opens."""
+        ticked = [one for one in self.ticked if one != key] + ([key] if on else [])
+        in_order = [one for one in self.keys if one in ticked]
+        self.param.update(ticked=in_order, fitter=key if on else self.fitter, error="")
+
+    def set_member(self, place: int, key: str) -> None:
+        """Choose a member of the chain."""
+        if key in self._kinds and 0 <= place < len(self.chain):
+            self.chain = [*self.chain[:place], key, *self.chain[place + 1 :]]
+
+    def chosen(self) -> list[tuple[str, dict[str, Any]]]:
+        """What is ticked: the engine's name of each fitter and the options that differ from their defaults."""
+        return [self.request(key) for key in self.ticked]
+
+    def compared(self) -> list[tuple[str, dict[str, Any]]]:
+        """The fitters of the comparison with their options as they stand."""
+        return [self.request(key) for key in COMPARED if key in self._kinds]
+
+    def request(self, key: str) -> tuple[str, dict[str, Any]]:
+        """The engine's name and the options of one fitter of the list."""
+        if key != CHAIN:
+            return key, dict(self.changed.get(key, {}))
+        options = {part: dict(self.changed[part]) for part in self.chain if self.changed.get(part)}
+        return "+".join(self.chain), options
 
     def set(self, name: str, typed: Any) -> bool:
-        """Take over what was typed for an option; empty text brings the default back.
+        """Take over what was typed for an option of the open fitter; empty text brings the default back.
 
         False where the engine refuses it; ``error`` has the engine's sentence then.
         """
-        options = self.options()
+        kind = self._kinds[self.fitter]
+        options = dict(self.changed.get(self.fitter, {}))
         options.pop(name, None)
         try:
             if str(typed).strip() != "":
-                value = _read(self.chosen.param[name], typed)
-                self.chosen.configured({**options, name: value})
-                if value != self.chosen.param[name].default:
+                value = _read(kind.param[name], typed)
+                kind.configured({**options, name: value})
+                if value != kind.param[name].default:
                     options[name] = value
         except engine.OptionError as error:
             self.error = str(error)
@@ -57,16 +105,26 @@ class FitForm(param.Parameterized):
         return True
 
     def use(self, fitter: str, options: Mapping[str, Any]) -> None:
-        """Show a fitter with these options, such as those of an earlier run."""
-        if fitter in self._kinds:
-            self.param.update(error="", fitter=fitter, changed={**self.changed, fitter: dict(options)})
+        """Tick one fitter, or a chain of two, with these options, such as those of an earlier run."""
+        parts = fitter.split("+")
+        if not all(part in self._kinds for part in parts) or len(parts) > len(self.chain):
+            return
+        if len(parts) == 1:
+            changed, key = {fitter: dict(options)}, fitter
+        else:
+            changed, key = {part: dict(options.get(part, {})) for part in parts}, CHAIN
+            self.chain = parts
+        self.param.update(error="", fitter=key, ticked=[key], changed={**self.changed, **changed})
 
     def rows(self) -> list[dict[str, Any]]:
-        """One dict an option for the form: name, label, kind, value, choices, help, default."""
-        options = self.options()
+        """One dict an option of the open fitter: name, label, kind, value, choices, help, default."""
+        if self.fitter == CHAIN:
+            return []
+        kind = self._kinds[self.fitter]
+        options = self.changed.get(self.fitter, {})
         rows = []
-        for name in self.chosen.option_names():
-            declared = self.chosen.param[name]
+        for name in kind.option_names():
+            declared = kind.param[name]
             rows.append(
                 {
                     "name": name,

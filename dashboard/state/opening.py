@@ -8,6 +8,7 @@ from typing import Any
 
 import engine
 from dashboard.jobs.worker import with_names
+from dashboard.state import images
 from dashboard.state.workbench import Opened
 from dashboard.store import Store
 
@@ -33,7 +34,7 @@ def opener(store: Store, project_id: str) -> Callable[[Mapping[str, Any]], Opene
         entries = description.get("images") or []
         if not entries or "data" not in entries[0]:
             return Opened()
-        resolved = store.resolved_description(project_id, description)
+        resolved = store.resolved_description(project_id, images.of_first(description))
         names = store.display_names(project_id)
         try:
             opened = _open(resolved)

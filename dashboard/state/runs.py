@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from dashboard.figures.palettes import fitter_color
 from dashboard.store import Run, RunStatus
 from dashboard.words import measured
 
@@ -21,12 +22,30 @@ def kind_of(status: str, converged: bool | None) -> str:
     return "warn" if status == RunStatus.CANCELLED else "info"
 
 
-def run_rows(runs: Iterable[Run], shown: str | None, titles: Mapping[str, str]) -> list[dict[str, Any]]:
-    """One dict a run, newest first. ``titles`` maps a fitter's key to its screen title."""
+def run_rows(
+    runs: Iterable[Run],
+    *,
+    shown: str | None,
+    active: Mapping[str, Mapping[str, Any]],
+    title_of: Callable[[str], str],
+    several_images: bool = False,
+    page: str = "",
+) -> list[dict[str, Any]]:
+    """One dict a run: those under way first, then the newest first.
+
+    Args:
+        runs: Of one project.
+        shown: Id of the run on screen.
+        active: Facts and last step of the runs that this page follows, by id.
+        title_of: Screen title of a fitter's key.
+        several_images: Whether a row says which image its run was about.
+        page: Start of the address of a run's own page; empty where there is none.
+    """
     rows = []
     ordered = sorted(runs, key=lambda run: run.created, reverse=True)
     for place, run in enumerate(ordered):
-        ended = run.status.ended
+        under_way = active.get(run.id)
+        number = len(ordered) - place
         word = WAITING.get(run.status) or (
             ("converged" if run.converged else "not converged")
             if run.status is RunStatus.FINISHED
@@ -35,18 +54,29 @@ def run_rows(runs: Iterable[Run], shown: str | None, titles: Mapping[str, str]) 
         rows.append(
             {
                 "id": run.id,
-                "number": len(ordered) - place,
-                "title": titles.get(run.fitter, run.fitter),
-                "word": word,
+                "number": number,
+                "number_text": f"run {number}",
+                "title": title_of(run.fitter),
+                "color": fitter_color(run.fitter),
+                "word": word if under_way is None else WAITING.get(RunStatus(under_way["status"]), "ending"),
                 "kind": kind_of(run.status, run.converged),
                 "message": run.message,
                 "chi2_dof": "" if run.chi2_dof is None else f"{run.chi2_dof:.4f}",
                 "when": clock(run.created),
-                "ended": ended,
+                "image": _image(run) if several_images else "",
+                "ended": run.status.ended and under_way is None,
+                "step": dict(under_way["step"]) if under_way is not None else {},
+                "stopping": bool(under_way and under_way.get("stopping")),
                 "shown": run.id == shown,
+                "page": f"{page}{run.id}" if page else "",
             }
         )
-    return rows
+    return sorted(rows, key=lambda row: bool(row["ended"]))
+
+
+def _image(run: Run) -> str:
+    entries = run.description.get("images") or [{}]
+    return str(entries[0].get("name", "image"))
 
 
 def outcome(run: Mapping[str, Any], result: Mapping[str, Any], current: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a person does at a workbench, as methods: edits, files, fits. Works on the state, the store and the jobs.
+"""What a person does at a workbench, as methods: edits of the description, and its files. Works on state and store.
 
 Methods that open images are coroutines and do it on a thread, one at a time, so the server keeps answering others.
 """
@@ -6,7 +6,6 @@ Methods that open images are coroutines and do it on a thread, one at a time, so
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,12 +14,11 @@ from typing import Any
 import numpy as np
 
 import engine
-from dashboard.jobs.events import Event
 from dashboard.services import Services
 from dashboard.state import edits
 from dashboard.state.opening import opener
-from dashboard.state.workbench import Opened, Workbench, adopted
-from dashboard.store import File, Run, RunStatus, StoreError, file_reference, with_file
+from dashboard.state.workbench import Opened, Workbench
+from dashboard.store import File, StoreError, file_reference, with_file
 from dashboard.store.references import ROLES
 from engine import models
 from engine.images import FitsContents
@@ -31,19 +29,17 @@ Refusal = (engine.EngineError, StoreError)
 
 
 class Session:
-    """One open workbench. ``on_step`` is called with each step event of the run on screen."""
+    """One open workbench."""
 
-    def __init__(self, services: Services, project_id: str, on_step: Callable[[Event], Any]) -> None:
+    def __init__(self, services: Services, project_id: str) -> None:
         self.services = services
         self.store = services.store
         self.project_id = project_id
         self.state = Workbench(opener(services.store, project_id))
         self.contents: dict[str, FitsContents] = {}
         self.chosen_extensions: dict[str, str] = {}
-        self._on_step = on_step
         self._one_at_a_time = asyncio.Lock()
-        self._unsubscribe: Callable[[], None] | None = None
-        self._reading: asyncio.Future[tuple[dict[str, Any], Opened, str, list[Run]]] | None = None
+        self._reading: asyncio.Future[tuple[dict[str, Any], Opened, str]] | None = None
 
     # --- opening and closing
 
@@ -52,17 +48,15 @@ class Session:
         self._reading = asyncio.ensure_future(asyncio.to_thread(self._read))
 
     async def open(self) -> None:
-        """Show the project: its files, its description, and the run that is on screen."""
-        description, opened, error, runs = await (self._reading or asyncio.to_thread(self._read))
+        """Show the project: its files and its description."""
+        description, opened, error = await (self._reading or asyncio.to_thread(self._read))
         if error:
             self.state.param.update(description=description, opened=Opened(), error=error)
         else:
             self.state.accept(description, opened, undoable=False)
-        if runs:
-            await self._attach(runs[0])
 
-    def _read(self) -> tuple[dict[str, Any], Opened, str, list[Run]]:
-        """The stored description, what it opens to, why it does not, and the latest run."""
+    def _read(self) -> tuple[dict[str, Any], Opened, str]:
+        """The stored description, what it opens to, and why it does not."""
         project = self.store.project(self.project_id)
         self._look_into(self.store.files(self.project_id))
         description = dict(project.description or {"residua": 1, "images": [], "components": []})
@@ -71,13 +65,7 @@ class Session:
             opened = self.state.prepare(description)
         except Refusal as refused:
             error = str(refused)
-        return description, opened, error, self.store.runs(self.project_id, limit=1)
-
-    def close(self) -> None:
-        """Stop listening to a run; the run itself goes on."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-            self._unsubscribe = None
+        return description, opened, error
 
     def _look_into(self, files: Sequence[File]) -> None:
         for file in files:
@@ -235,81 +223,6 @@ class Session:
         if not await self.change(lambda description: edits.with_image_number(description, key, text)):
             self.state.param.trigger("description")
 
-    # --- runs
-
-    async def fit(self, fitter: str, options: Mapping[str, Any]) -> None:
-        """Start a fit of the description as it stands."""
-        if self.state.running:
-            return
-        if self.state.opened.problem is None:
-            self.state.refused = "There is nothing to fit yet. Add an image and a component first."
-            return
-        try:
-            run = await asyncio.to_thread(
-                self.services.jobs.submit, self.project_id, self.state.description, fitter, dict(options)
-            )
-        except Refusal as error:
-            self.state.refused = str(error)
-            return
-        self._listen(run)
-
-    async def cancel(self) -> None:
-        """Ask the run on screen to stop."""
-        if self.state.running and self.state.run is not None:
-            await asyncio.to_thread(self.services.jobs.cancel, self.state.run["id"])
-
-    async def show_run(self, run_id: str) -> None:
-        """Put an earlier run on screen: its values become the present ones."""
-        await self._finished(await asyncio.to_thread(self.store.run, run_id))
-
-    async def restart_from(self, run_id: str) -> None:
-        """Go back to the values an earlier run started from."""
-        run = await asyncio.to_thread(self.store.run, run_id)
-        await self.change(lambda description: {**description, "components": run.description["components"]})
-
-    async def _attach(self, run: Run) -> None:
-        """Show a project's latest run when the page opens: follow it, or show how it ended."""
-        if run.status.ended:
-            result = await asyncio.to_thread(self._result, run.id)
-            self.state.param.update(run=_facts(run), result=result)
-        else:
-            self._listen(run)
-
-    def _listen(self, run: Run) -> None:
-        self.close()
-        self.state.param.update(run=_facts(run), result=None, refused="")
-        self._unsubscribe = self.services.jobs.subscribe(run.id, self._heard)
-        for event in self.services.jobs.events(run.id):
-            self._heard(event)
-
-    def _heard(self, event: Event) -> None:
-        state = self.state
-        if state.run is None or event.get("run", state.run["id"]) != state.run["id"] or not state.running:
-            return
-        if event["type"] == "step":
-            self._on_step(event)
-        elif RunStatus(event["status"]).ended:
-            # Still "running" on screen until its values are there, so nothing flickers in between.
-            self.close()
-            self._settling = asyncio.ensure_future(self._settle(state.run["id"]))
-        else:
-            state.run = {**state.run, "status": event["status"], "message": event["message"]}
-
-    async def _settle(self, run_id: str) -> None:
-        await self._finished(await asyncio.to_thread(self.store.run, run_id))
-
-    async def _finished(self, run: Run) -> None:
-        """Take over the values of an ended run, if it has any."""
-        result = await asyncio.to_thread(self._result, run.id)
-        if result is not None:
-            components = {**self.state.description, "images": run.description["images"]}
-            await self.change(lambda _: adopted(components, result))
-        self.state.param.update(run=_facts(run), result=result)
-
-    def _result(self, run_id: str) -> dict[str, Any] | None:
-        path = self.store.run_folder(run_id) / "result.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
 
 def left_over(problem: engine.Problem) -> engine.Image:
     """The image without its fitted galaxies and stars (the sky stays): what a further component starts from."""
@@ -317,14 +230,3 @@ def left_over(problem: engine.Problem) -> engine.Image:
     drawn = problem.render_components()
     model = sum((drawn[one.name] for one in problem.components if one.model.centered), np.zeros(image.shape))
     return replace(image, data=np.where(image.mask, image.data, image.data - model))
-
-
-def _facts(run: Run) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "status": str(run.status),
-        "message": run.message,
-        "converged": run.converged,
-        "chi2_dof": run.chi2_dof,
-        "fitter": run.fitter,
-    }

@@ -14,9 +14,9 @@ from typing import Any
 import param
 
 import engine
+from dashboard.state import images
 from dashboard.state.history import History
 
-RUNNING = ("queued", "running")
 # Fitted values are compared with the description after a trip through JSON: equal up to the last bits.
 SAME = 1e-12
 
@@ -47,7 +47,9 @@ class Workbench(param.Parameterized):
     placing = param.String("", doc="Key of the model whose place the next click in an image gives.")
     error = param.String("", doc="Why the image cannot be used.")
     refused = param.String("", doc="Why the last edit was refused.")
-    run = param.Dict(None, allow_None=True, doc="The run on screen: id, status, message.")
+    active = param.Dict({}, doc="Runs that wait or are under way, by id: status, message, fitter, last step.")
+    run = param.Dict(None, allow_None=True, doc="The ended run on screen: id, status, message.")
+    deleted = param.String("", doc="Id of the run deleted last, which can be brought back.")
     result = param.Dict(None, allow_None=True, doc="Contents of result.json of the run on screen.")
 
     def __init__(self, open_description: Callable[[Mapping[str, Any]], Opened], **params: Any) -> None:
@@ -101,8 +103,13 @@ class Workbench(param.Parameterized):
 
     @property
     def running(self) -> bool:
-        """Whether the run on screen is waiting or under way."""
-        return self.run is not None and self.run["status"] in RUNNING
+        """Whether a run is waiting or under way."""
+        return bool(self.active)
+
+    @property
+    def fitted_description(self) -> dict[str, Any]:
+        """What a fit is given: the description with the one image that is worked on."""
+        return images.of_first(self.description)
 
     @property
     def uncertainties(self) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""The buttons that start and stop a fit."""
+"""The buttons that start fits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dashboard.views.component import Component, script, styles
 
 
 class FitControls(Component):
-    """Messages: fit, cancel.
+    """Messages: fit, all.
 
     Not a widget of panel-material-ui: its React widgets write a value back that they were just told to leave when
     two changes come close together, and a fit of a tenth of a second does just that.
     """
 
-    running = param.Boolean(False, doc="Whether a fit is waiting or under way.")
-    step = param.Dict({}, doc="The last step: number, chi2_dof, seconds; empty before the first.")
+    busy = param.Boolean(False, doc="Whether fits are being handed in: a second click waits.")
+    asked = param.Integer(0, doc="Counts the times that fits were handed in, so that the buttons come back.")
+    forecast = param.String("", doc="What the ticked fitters will take.")
+    go = param.String("", doc="Address to go to, once it is set.")
 
     _esm = script("fit.js")
     _stylesheets = styles("panels.css")

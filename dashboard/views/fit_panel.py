@@ -1,4 +1,4 @@
-"""Choosing a fitter and its options, starting and stopping a fit, and how it went."""
+"""Choosing fitters and their options, starting fits, and how they went."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import panel as pn
 
 from dashboard import ui
-from dashboard.figures.convergence import convergence_curve
-from dashboard.state.fit_form import FitForm
+from dashboard.figures.convergence import convergence_curves
+from dashboard.figures.palettes import fitter_color
+from dashboard.state.fit_form import CHAIN, COMPARED, FitForm
 from dashboard.views import verdict
 from dashboard.views.component import Message
 from dashboard.views.fit_controls import FitControls
-from dashboard.views.options import OptionForm
+from dashboard.views.fitters import FitterList
 from dashboard.views.runs import RunList
 
 WIDE = {"sizing_mode": "stretch_width", "margin": 0}
@@ -23,37 +24,31 @@ class FitPanel(pn.viewable.Viewer):
     """The right side of the workbench."""
 
     def __init__(
-        self,
-        form: FitForm,
-        *,
-        on_fit: Callable[[], Any],
-        on_cancel: Callable[[], Any],
-        on_run: Callable[[Message], Any],
+        self, form: FitForm, *, on_fit: Callable[[Message], Any], on_run: Callable[[Message], Any]
     ) -> None:
         super().__init__()
         self.form = form
-        self.options = OptionForm(
-            self._on_options, fitters=[[key, title] for title, key in form.titles().items()], **WIDE
-        )
-        self.controls = FitControls(
-            lambda message: on_fit() if message["type"] == "fit" else on_cancel(), **WIDE
-        )
-        self.curve = convergence_curve(ui.CURVE)
+        self.forecasts: dict[str, str] = {}
+        self.fitters = FitterList(self._on_fitters, **WIDE)
+        self.controls = FitControls(on_fit, **WIDE)
+        self.curves = convergence_curves()
         self.curve_box = pn.Column(
             ui.html('<h3 class="curve-title muted small">χ²/dof against step</h3>', **WIDE),
-            pn.pane.Bokeh(self.curve.figure, **WIDE, height=130),
+            pn.pane.Bokeh(self.curves.figure, **WIDE, height=130),
             **WIDE,
             visible=False,
         )
         self.verdict = ui.html("", **WIDE)
         self.files = ui.html("", **WIDE)
         self.live = ui.live_region()
+        self.under_way = RunList(on_run, under_way=True, **WIDE)
         self.runs = RunList(on_run, **WIDE)
-        form.param.watch(lambda *_: self._show_form(), ["fitter", "changed"])
+        form.param.watch(lambda *_: self._show_form(), ["fitter", "ticked", "chain", "changed"])
         self._show_form()
         self._layout = pn.Column(
-            self.options,
+            self.fitters,
             self.controls,
+            self.under_way,
             self.curve_box,
             self.verdict,
             self.files,
@@ -63,20 +58,43 @@ class FitPanel(pn.viewable.Viewer):
             styles={"gap": "10px"},
         )
 
-    def _on_options(self, message: Message) -> None:
-        if message["type"] == "fitter":
-            self.form.use(str(message["fitter"]), self.form.changed.get(message["fitter"], {}))
-            return
-        if not self.form.set(str(message["name"]), message["value"]):
-            self._show_form()
-            self.options.param.trigger("rows")  # the refused field shows its old value again
+    def _on_fitters(self, message: Message) -> None:
+        match message:
+            case {"type": "tick", "key": key, "on": on}:
+                self.form.tick(str(key), bool(on))
+            case {"type": "open", "key": key} if key in self.form.keys:
+                self.form.param.update(fitter=key, error="")
+            case {"type": "member", "place": place, "key": key}:
+                self.form.set_member(int(place), str(key))
+            case {"type": "option", "name": name, "value": value} if not self.form.set(str(name), value):
+                self._show_form()
+                self.fitters.param.trigger("rows")  # the refused field shows its old value again
+
+    def show_forecasts(self, each: dict[str, str], ticked: str) -> None:
+        """What each fitter will take, in words by key, and the ticked ones together."""
+        self.forecasts = each
+        self.controls.forecast = ticked
+        self._show_form()
 
     def _show_form(self) -> None:
-        self.options.param.update(
-            fitter=self.form.fitter,
-            summary=self.form.chosen.summary,
-            rows=self.form.rows(),
-            error=self.form.error,
+        form = self.form
+        self.fitters.param.update(
+            fitters=[
+                {
+                    "key": key,
+                    "title": title,
+                    "color": fitter_color(form.chain[-1] if key == CHAIN else key),
+                    "ticked": key in form.ticked,
+                    "compared": key in COMPARED,
+                    "forecast": self.forecasts.get(key, ""),
+                }
+                for key, title in form.titles().items()
+            ],
+            opened=form.fitter,
+            summary=form.summary,
+            rows=form.rows(),
+            members=form.chain if form.fitter == CHAIN else [],
+            error=form.error,
         )
 
     def show_verdict(self, html: str, run_id: str | None) -> None:

@@ -9,7 +9,7 @@ from dashboard.views.component import Component, script
 
 SHORTCUTS = (
     ("f", "Fit"),
-    ("Esc", "Cancel the fit, or stop adding a component"),
+    ("Esc", "Stop the fits and keep their best values, or stop adding a component"),
     ("z", "Undo"),
     ("Shift z", "Redo"),
     ("1 2 3", "Data, model or residual alone; again for all"),

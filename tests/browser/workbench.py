@@ -65,12 +65,23 @@ def fit_button(page: Page) -> Locator:
 
 def fit(page: Page) -> None:
     """Press Fit and wait for the verdict."""
-    runs = page.get_by_role("list", name="Runs").get_by_role("listitem")
-    before = runs.count()
+    ended = page.get_by_role("list", name="Runs", exact=True).locator("li")
+    before = ended.count()
     fit_button(page).click()
-    expect(runs).to_have_count(before + 1)
-    expect(fit_button(page)).to_be_enabled()
+    expect(ended).to_have_count(before + 1)
     expect(verdict(page)).to_be_visible()
+
+
+def tick(page: Page, *titles: str) -> None:
+    """Tick these fitters and no others; the last one's options are open."""
+    for box in page.get_by_role("region", name="Fitters").get_by_role("checkbox", checked=True).all():
+        box.uncheck()
+    for title in titles:
+        box = page.get_by_role("checkbox", name=f"Run {title}", exact=True)
+        if not box.is_visible():
+            page.get_by_role("region", name="Fitters").get_by_text("more", exact=False).click()
+        box.check()
+        expect(page.get_by_role("button", name=title, exact=True)).to_have_attribute("aria-expanded", "true")
 
 
 def verdict(page: Page) -> Locator:

@@ -9,7 +9,7 @@ import pytest
 from bokeh.document import Document
 from PIL import Image as Picture
 
-from dashboard.figures.convergence import convergence_curve, log_ticks
+from dashboard.figures.convergence import convergence_curves, log_ticks
 from dashboard.figures.image import image_columns, image_panels
 from dashboard.figures.limits import display_limits, for_display, reduction
 from dashboard.figures.overlays import Marker, compass_columns, ellipse, marker_columns, sky_grid
@@ -160,16 +160,34 @@ def test_panels_share_their_ranges() -> None:
 
 
 def test_a_curve_of_one_point_has_an_axis_to_read() -> None:
-    curve = convergence_curve("#000000")
-    curve.add({"step": [0], "chi2_dof": [1.0], "seconds": [0.0]})
-    assert curve.figure.x_range.end >= 5
-    assert curve.figure.y_range.end / curve.figure.y_range.start > 2
-    curve.add({"step": [1, 2], "chi2_dof": [float("nan"), 100.0], "seconds": [0.1, 0.2]})
-    assert curve.figure.y_range.end > 100
-    curve.show({"step": [0, None, 2], "chi2_dof": [3.0, 2.0, None], "seconds": [0.0, 0.1, 0.2]})
-    assert list(curve.source.data["step"]) == [0], "rows without a number are left out"
-    curve.clear()
-    assert list(curve.source.data["step"]) == []
+    curves = convergence_curves()
+    curves.add("a", {"step": [0], "chi2_dof": [1.0], "seconds": [0.0]}, "#1c93aa", "LM")
+    assert curves.figure.x_range.end >= 5
+    assert curves.figure.y_range.end / curves.figure.y_range.start > 2
+    curves.add(
+        "a", {"step": [1, 2], "chi2_dof": [float("nan"), 100.0], "seconds": [0.1, 0.2]}, "#1c93aa", "LM"
+    )
+    assert curves.figure.y_range.end > 100
+    curves.show(
+        "a", {"step": [0, None, 2], "chi2_dof": [3.0, 2.0, None], "seconds": [0.0, 0.1, 0.2]}, "#1c93aa", "LM"
+    )
+    assert list(curves.curves[0].source.data["step"]) == [0], "rows without a number are left out"
+    curves.clear()
+    assert list(curves.curves[0].source.data["step"]) == []
+
+
+def test_each_run_has_a_line_in_its_fitters_color() -> None:
+    curves = convergence_curves()
+    for run, color in (("a", "#111111"), ("b", "#222222"), ("a", "#111111")):
+        curves.add(run, {"step": [0], "chi2_dof": [2.0], "seconds": [0.0]}, color, run)
+    assert [curve.run for curve in curves.curves] == ["a", "b"]
+    assert [len(curve.source.data["step"]) for curve in curves.curves] == [2, 1]
+    colors = [line.glyph.line_color for line in curves.figure.renderers]
+    assert colors == ["#111111", "#111111", "#222222", "#222222"]
+    curves.clear()
+    curves.add("c", {"step": [0], "chi2_dof": [2.0], "seconds": [0.0]}, "#333333", "c")
+    assert len(curves.curves) == 2, "a line that was emptied is used again"
+    assert curves.figure.renderers[0].glyph.line_color == "#333333"
 
 
 @pytest.mark.parametrize(

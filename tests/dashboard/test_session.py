@@ -25,7 +25,7 @@ class Bench:
         self.store = store
         self.project = project
         services = Services(store, None, Settings())  # type: ignore[arg-type]
-        self.session = Session(services, project.id, on_step=lambda _: None)
+        self.session = Session(services, project.id)
         self.run(self.session.open())
 
     def run(self, action: Coroutine[Any, Any, Any]) -> Any:

@@ -6,13 +6,19 @@ import json
 
 import pytest
 
-from dashboard.state.fit_form import FitForm
+from dashboard.state.fit_form import CHAIN, COMPARED, FitForm
 from engine import fitters
+
+
+def options(form: FitForm) -> dict[str, object]:
+    return form.request(form.fitter)[1]
 
 
 def test_every_fitter_has_a_form_that_the_browser_can_be_sent() -> None:
     form = FitForm()
-    for title, key in form.titles().items():
+    for key, title in form.titles().items():
+        if key == CHAIN:
+            continue
         form.fitter = key
         rows = form.rows()
         assert [row["name"] for row in rows] == fitters.registry()[key].option_names()
@@ -24,7 +30,7 @@ def test_what_is_typed_becomes_an_option() -> None:
     form = FitForm()
     assert form.set("max_steps", "50")
     assert form.set("tolerance", "1e-6")
-    assert form.options() == {"max_steps": 50, "tolerance": 1e-6}
+    assert options(form) == {"max_steps": 50, "tolerance": 1e-6}
     assert {row["name"]: row["value"] for row in form.rows()}["tolerance"] == "1e-06"
 
 
@@ -32,9 +38,9 @@ def test_the_default_is_no_option() -> None:
     form = FitForm()
     form.set("max_steps", "50")
     assert form.set("max_steps", "")
-    assert form.options() == {}
+    assert options(form) == {}
     form.set("max_steps", str(fitters.registry()["lm"].param["max_steps"].default))
-    assert form.options() == {}
+    assert options(form) == {}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +56,7 @@ def test_what_the_engine_refuses_is_not_kept(typed: str, sentence: str) -> None:
     form.set("max_steps", "50")
     assert not form.set("max_steps", typed)
     assert sentence in form.error
-    assert form.options() == {"max_steps": 50}
+    assert options(form) == {"max_steps": 50}
     assert form.set("max_steps", "60")
     assert form.error == ""
 
@@ -59,6 +65,39 @@ def test_each_fitter_keeps_its_options() -> None:
     form = FitForm()
     form.set("max_steps", "50")
     form.use("lm", {"max_steps": 7})
-    assert form.options() == {"max_steps": 7}
+    assert options(form) == {"max_steps": 7}
     form.use("no such fitter", {})
     assert form.fitter == "lm"
+
+
+def test_ticked_fitters_are_asked_for_in_the_order_of_the_list_with_their_own_options() -> None:
+    form = FitForm()
+    form.tick("nuts", True)
+    assert form.fitter == "nuts", "a ticked fitter opens"
+    form.set("draws", "50")
+    form.tick("gradient", True)
+    assert form.chosen() == [("lm", {}), ("gradient", {}), ("nuts", {"draws": 50})]
+    form.tick("lm", False)
+    assert [fitter for fitter, _ in form.chosen()] == ["gradient", "nuts"]
+
+
+def test_the_comparison_takes_its_seven_fitters_whatever_is_ticked() -> None:
+    form = FitForm()
+    form.tick("lm", False)
+    assert [fitter for fitter, _ in form.compared()] == list(COMPARED)
+
+
+def test_a_chain_is_asked_for_by_its_members_and_comes_back_from_a_run() -> None:
+    form = FitForm()
+    form.param.update(fitter="gradient")
+    form.set("max_steps", "20")
+    form.tick("lm", False)
+    form.tick(CHAIN, True)
+    assert form.chosen() == [("gradient+lm", {"gradient": {"max_steps": 20}})]
+    fitters.configured(*form.chosen()[0])
+    form.set_member(0, "iterative")
+    assert form.chosen()[0][0] == "iterative+lm"
+    form.use("gradient+lm", {"gradient": {"max_steps": 7}})
+    assert form.ticked == [CHAIN]
+    assert form.chosen() == [("gradient+lm", {"gradient": {"max_steps": 7}})]
+    assert form.title_of("gradient+lm") == "Gradient descent, then Levenberg-Marquardt"

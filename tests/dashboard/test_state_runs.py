@@ -49,12 +49,28 @@ def test_a_run_without_result_has_its_message_only() -> None:
 
 def test_rows_are_newest_first_and_numbered(store: Store, project: Project) -> None:
     runs = [store.create_run(project.id, {}, fitter, {}) for fitter in ("lm", "gradient")]
-    rows = run_rows(reversed(runs), runs[0].id, {"lm": "Levenberg-Marquardt"})
+    titles = {"lm": "Levenberg-Marquardt"}
+    rows = run_rows(reversed(runs), shown=runs[0].id, active={}, title_of=lambda key: titles.get(key, key))
     assert [row["number"] for row in rows] == [2, 1]
     assert [row["title"] for row in rows] == ["gradient", "Levenberg-Marquardt"]
     assert [row["shown"] for row in rows] == [False, True]
     assert {row["word"] for row in rows} == {"waiting"}
     assert not any(row["ended"] for row in rows)
+
+
+def test_a_run_under_way_comes_first_with_its_last_step(store: Store, project: Project) -> None:
+    old, ended = (store.create_run(project.id, {"images": [{"name": "r"}]}, "lm", {}) for _ in range(2))
+    store.advance_run(ended.id, RunStatus.CANCELLED, message="Stopped.")
+    step = {"number": 3, "chi2_dof": 1.5, "seconds": 0.1}
+    active = {old.id: {"status": "running", "step": step}}
+    rows = run_rows(
+        store.runs(project.id), shown=None, active=active, title_of=str, several_images=True, page="/run/"
+    )
+    assert [row["id"] for row in rows] == [old.id, ended.id]
+    assert rows[0]["step"] == step
+    assert rows[0]["word"] == "running"
+    assert rows[1]["image"] == "r"
+    assert rows[1]["page"] == f"/run/{ended.id}"
 
 
 def test_today_needs_no_date() -> None:

@@ -1,24 +1,22 @@
-// Fit, Cancel, and one line on how far a running fit is.
+// The buttons that start fits, and what the ticked ones will cost.
 
 export function render({model}) {
-  const fit = el("button", {type: "button", class: "main-button grow", onclick: () => model.send_msg({type: "fit"})}, "Fit")
-  const cancel = el("button", {type: "button", class: "btn cancel", onclick: () => model.send_msg({type: "cancel"})}, "Cancel")
-  const line = el("div", {class: "row num small progress-line"})
-  const root = el("div", {class: "stack", role: "group", "aria-label": "Run the fit"}, el("div", {class: "row"}, fit, cancel), line)
+  const fit = el("button", {type: "button", class: "main-button grow", title: "Run the ticked fitters (f)", onclick: () => send("fit")}, "Fit")
+  const all = el("button", {type: "button", class: "btn all", onclick: () => send("all"),
+                            title: "Run the seven compared fitters from these values, and compare them"}, "Run all fitters")
+  const line = el("p", {class: "muted small num forecast", role: "status"})
+  const root = el("div", {class: "stack", role: "group", "aria-label": "Run the fit"}, el("div", {class: "row"}, fit, all), line)
+  const send = (type) => { fit.disabled = all.disabled = true; model.send_msg({type}) }
 
   function draw() {
-    fit.disabled = model.running
-    fit.textContent = model.running ? "Fitting …" : "Fit"
-    cancel.hidden = !model.running
-    const {number, chi2_dof, seconds} = model.step
-    line.hidden = !model.running || number == null
-    if (!line.hidden) {
-      line.replaceChildren(el("span", {}, "step ", el("b", {}, String(number))),
-        el("span", {class: "grow"}, "χ²/dof ", el("b", {}, Number(chi2_dof).toPrecision(5))), el("span", {}, `${Number(seconds).toFixed(2)} s`))
-    }
+    fit.disabled = all.disabled = model.busy
+    line.textContent = model.forecast
+    line.hidden = !model.forecast
   }
-  model.on("running", draw)
-  model.on("step", draw)
+  model.on("busy", draw)
+  model.on("asked", draw)
+  model.on("forecast", draw)
+  model.on("go", () => { if (model.go) window.location.assign(model.go) })
   draw()
   return root
 }

@@ -1,0 +1,159 @@
+"""The right side of the workbench at work: fitters, progress, curves, verdict and runs follow the state."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from dashboard import ui
+from dashboard.figures.palettes import fitter_color
+from dashboard.jobs.events import Event
+from dashboard.pages import links
+from dashboard.pages.workbench.later import Later
+from dashboard.services import Services
+from dashboard.state.fit_form import FitForm
+from dashboard.state.fitting import Fitting
+from dashboard.state.runs import outcome, run_rows
+from dashboard.state.session import Session
+from dashboard.store import StoreError
+from dashboard.views import verdict
+from dashboard.views.component import Message
+from dashboard.views.fit_panel import FitPanel
+
+FLUSH_SECONDS = 0.1
+
+
+class FittingPart:
+    """Shows the runs of a project and reports what a person does with them."""
+
+    def __init__(self, services: Services, session: Session, later: Later) -> None:
+        self.services = services
+        self.session = session
+        self.state = session.state
+        self.later = later
+        self.form = FitForm()
+        self.fitting = Fitting(services, session, self._step)
+        self.panel = FitPanel(self.form, on_fit=self._on_fit, on_run=self._on_run)
+        self._steps: list[Event] = []
+        self._last_step: dict[str, int] = {}
+        self.state.param.watch(
+            lambda *_: self.later(self.show), ["active", "run", "result", "opened", "deleted"]
+        )
+
+    async def open(self) -> None:
+        """Show the runs there are, and tick the fitter that was used last."""
+        await self.fitting.open()
+        latest = await asyncio.to_thread(self.services.store.runs, self.session.project_id, limit=1)
+        problem = self.state.opened.problem
+        if latest:
+            self.form.use(latest[0].fitter, latest[0].options)
+        elif problem is not None and problem.fitters:
+            self.form.use(*problem.fitters[0])
+        self.later(self.show)
+
+    # --- what a person does
+
+    async def fit(self) -> None:
+        """Run the ticked fitters."""
+        await self._start(self.form.chosen())
+
+    async def fit_all(self) -> None:
+        """Run the fitters of the comparison from the same start, and go where they are compared."""
+        started = await self._start(self.form.compared())
+        address = links.compare(started)
+        if address:
+            self.later(lambda: setattr(self.panel.controls, "go", address))
+
+    async def _start(self, requests: list[tuple[str, dict[str, Any]]]) -> list[str]:
+        self._steps.clear()
+        self._last_step.clear()
+        self.later(self.panel.curves.clear)
+        started = await self.fitting.fit(requests)
+        self.later(lambda: setattr(self.panel.controls, "asked", self.panel.controls.asked + 1))
+        return started
+
+    async def _on_fit(self, message: Message) -> None:
+        await (self.fit_all() if message["type"] == "all" else self.fit())
+
+    async def _on_run(self, message: Message) -> None:
+        actions = {
+            "show": self.fitting.show,
+            "restart": self.fitting.restart_from,
+            "stop": self.fitting.stop,
+            "discard": self.fitting.discard,
+            "delete": self.fitting.delete,
+            "restore": self.fitting.restore,
+        }
+        if message["type"] in actions:
+            try:
+                await actions[message["type"]](str(message["id"]))
+            except StoreError as error:
+                self.state.refused = str(error)
+
+    # --- progress
+
+    def _step(self, event: Event) -> None:
+        if not self._steps:
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, lambda: self.later(self._flush))
+        self._steps.append(event)
+
+    def _flush(self) -> None:
+        events, self._steps = self._steps, []
+        by_run: dict[str, list[Event]] = {}
+        for event in events:
+            # An ended run's curve comes whole, from its history.
+            if event["run"] in self.state.active and event["number"] > self._last_step.get(event["run"], -1):
+                by_run.setdefault(event["run"], []).append(event)
+        for run_id, steps in by_run.items():
+            self._last_step[run_id] = steps[-1]["number"]
+            fitter = self.state.active[run_id]["fitter"]
+            columns = {
+                "step": [step["number"] for step in steps],
+                "chi2_dof": [step["chi2_dof"] for step in steps],
+                "seconds": [step["seconds"] for step in steps],
+            }
+            self.panel.curves.add(run_id, columns, fitter_color(fitter), self.form.title_of(fitter))
+        if by_run:
+            self.panel.curve_box.visible = True
+            self.fitting.note_steps({run_id: steps[-1] for run_id, steps in by_run.items()})
+
+    # --- from state to views
+
+    def show(self) -> None:
+        """Bring runs, verdict and curve up to date."""
+        state, panel = self.state, self.panel
+        runs = self.services.store.runs(self.session.project_id)
+        shown = state.run["id"] if state.run else None
+        rows = run_rows(
+            runs,
+            shown=shown,
+            active=state.active,
+            title_of=self.form.title_of,
+            several_images=len(state.description.get("images") or []) > 1,
+            page=links.run(),
+        )
+        panel.under_way.runs = [row for row in rows if not row["ended"]]
+        panel.runs.param.update(
+            runs=[row for row in rows if row["ended"]],
+            compare=links.compare(run.id for run in runs if run.status.ended),
+            deleted=state.deleted,
+        )
+        if state.run is None:
+            panel.show_verdict("", None)
+            return
+        result = state.result or {}
+        if result:
+            self._show_curve(state.run, result.get("history") or {})
+        html = verdict.verdict(**outcome(state.run, result, state.result_is_current))
+        panel.show_verdict(html, shown if result else None)
+        ui.say(panel.live, state.run["message"])
+
+    def _show_curve(self, run: dict[str, Any], history: dict[str, Any]) -> None:
+        columns = {name: list(history.get(name) or []) for name in ("step", "chi2_dof", "seconds")}
+        if len({len(column) for column in columns.values()}) == 1 and columns["step"]:
+            if not self.state.active and run["id"] not in self._last_step:
+                self.panel.curves.clear()
+            self._last_step.setdefault(run["id"], -1)
+            fitter = run["fitter"]
+            self.panel.curves.show(run["id"], columns, fitter_color(fitter), self.form.title_of(fitter))
+            self.panel.curve_box.visible = True

@@ -1,0 +1,136 @@
+"""The workbench page put together from its parts: layout, header, keys."""
+
+from __future__ import annotations
+
+import asyncio
+from html import escape
+from typing import Any
+
+import panel as pn
+
+from dashboard import ui
+from dashboard.pages import links
+from dashboard.pages.workbench.fitting import FittingPart
+from dashboard.pages.workbench.later import Later
+from dashboard.pages.workbench.pictures import PicturesPart
+from dashboard.pages.workbench.scene import ScenePart
+from dashboard.services import Services
+from dashboard.state.session import Session
+from dashboard.store import Project
+from dashboard.views import verdict
+from dashboard.views.component import Message
+from dashboard.views.crumb import Crumb
+from dashboard.views.keyboard import Keyboard, help_dialog
+
+WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
+
+
+class WorkbenchPage:
+    """One person's view of one project."""
+
+    def __init__(self, services: Services, project: Project) -> None:
+        self.services = services
+        self.project = project
+        self.later = Later(pn.state.curdoc)
+        self.session = Session(services, project.id)
+        self.state = self.session.state
+        self.scene = ScenePart(services, self.session, self.later)
+        self.pictures = PicturesPart(self.session, self.later)
+        self.fits = FittingPart(services, self.session, self.later)
+        self.crumb = Crumb(self._on_title, title=project.title, **WIDE, styles=ui.CENTERED)
+        self.help = help_dialog()
+        self.keyboard = Keyboard(self._on_key, width=0, height=0, margin=0)
+        self.state.param.watch(lambda *_: self.later(self._show_refusal), ["refused"])
+
+    def view(self) -> Any:
+        """The page."""
+        column = {"margin": 0, "sizing_mode": "stretch_height"}
+        card = {"css_classes": ["card", "side"], "stylesheets": [ui.stylesheet()]}
+        left = pn.Column(
+            self.scene.images,
+            self.scene.upload,
+            ui.rule(),
+            self.scene.scene,
+            **column,
+            **card,
+            width=252,
+            styles={"gap": "10px"},
+            scroll="y-auto",
+        )
+        middle = pn.Column(
+            self.pictures.viewer,
+            self.scene.table_card,
+            sizing_mode="stretch_both",
+            margin=0,
+            min_width=0,
+            styles={"gap": "10px"},
+            css_classes=["middle"],
+            stylesheets=[ui.stylesheet()],
+        )
+        right = pn.Column(self.fits.panel, **column, **card, width=284, scroll="y-auto")
+        body = pn.Row(
+            left,
+            middle,
+            right,
+            sizing_mode="stretch_both",
+            margin=0,
+            css_classes=["bench"],
+            stylesheets=[ui.stylesheet()],
+            styles={"gap": "10px", "padding": "10px"},
+        )
+        help_button = ui.icon_button("Keyboard help", "keyboard", self._show_help)
+        beside = "".join(
+            f'<a href="{escape(address)}">{escape(title)}</a>'
+            for title, address in links.header(self.project.id)
+        )
+        around = ui.html(f'<nav class="beside" aria-label="Pages">{beside}</nav>', styles=ui.CENTERED)
+        return ui.page(
+            self.project.title,
+            header=[self.crumb, around, help_button],
+            main=[pn.Column(body, self.help, self.keyboard, sizing_mode="stretch_both", margin=0)],
+        )
+
+    async def start(self) -> None:
+        """Fill the page: called when the browser has the empty one."""
+        await self.session.open()
+        await self.fits.open()
+        self.scene.open()
+        if self.state.opened.image is None:
+            self.pictures.show_nothing()
+
+    def close(self) -> None:
+        """The browser went away."""
+        self.fits.fitting.close()
+
+    def _show_refusal(self) -> None:
+        refused, panel = self.state.refused, self.fits.panel
+        seen = self.scene.table_card.visible
+        self.scene.table.error = refused if seen else ""
+        if refused and not seen:
+            panel.show_verdict(verdict.note("bad", refused), None)
+        if refused:
+            ui.say(panel.live, refused)
+
+    async def _on_title(self, message: Message) -> None:
+        project = await asyncio.to_thread(
+            self.services.store.update_project, self.project.id, title=str(message["title"])
+        )
+        self.later(lambda: setattr(self.crumb, "title", project.title))
+
+    async def _on_key(self, message: Message) -> None:
+        match message["key"]:
+            case "fit":
+                await self.fits.fit()
+            case "escape" if self.state.placing:
+                self.state.placing = ""
+            case "escape":
+                await self.fits.fitting.stop_all()
+            case "undo":
+                await self.session.undo()
+            case "redo":
+                await self.session.redo()
+            case "help":
+                self._show_help()
+
+    def _show_help(self) -> None:
+        self.later(lambda: setattr(self.help, "open", True))

@@ -1,0 +1,131 @@
+"""The left side and the table of the workbench: images, components and parameters follow the state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+
+from dashboard import ui
+from dashboard.pages.workbench.later import Later
+from dashboard.services import Services
+from dashboard.state.files import file_rows, setting_rows
+from dashboard.state.session import Session
+from dashboard.state.table import component_rows, parameter_rows
+from dashboard.views.component import Message
+from dashboard.views.images import ImageList
+from dashboard.views.parameters import ParameterTable
+from dashboard.views.scene import SceneList
+from dashboard.views.upload import Upload
+from engine import models
+
+WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
+COLORS = ui.COMPONENT_COLORS
+
+
+class ScenePart:
+    """Lists of images and components, and the parameter table."""
+
+    def __init__(self, services: Services, session: Session, later: Later) -> None:
+        self.services = services
+        self.session = session
+        self.state = session.state
+        self.later = later
+        self.images = ImageList(self._on_images, **WIDE)
+        self.upload = Upload(
+            self._on_upload,
+            target=f"/api/projects/{session.project_id}/files",
+            label="Drop FITS files",
+            compact=True,
+            **WIDE,
+        )
+        kinds = [{"key": m.key, "title": m.title, "summary": m.summary} for m in models.registry().values()]
+        self.scene = SceneList(self._on_scene, models=kinds, **WIDE)
+        self.table = ParameterTable(self._on_table, sizing_mode="stretch_both", margin=0)
+        self.table_card = pn.Column(
+            self.table,
+            sizing_mode="stretch_both",
+            margin=0,
+            visible=False,
+            css_classes=["card", "below"],
+            stylesheets=[ui.stylesheet()],
+        )
+        scene = ["description", "opened", "history", "selected", "placing", "run", "result"]
+        self.state.param.watch(lambda *_: self.later(self.show_scene), scene)
+        self.state.param.watch(lambda *_: self.later(self.show_files), ["description", "opened", "error"])
+
+    # --- from state to views
+
+    def show_scene(self) -> None:
+        """Components and parameters as they are now."""
+        state, problem = self.state, self.state.opened.problem
+        self.scene.param.update(
+            components=component_rows(problem, state.selected, COLORS),
+            ready=state.opened.image is not None,
+            can_undo=bool(state.history.past),
+            can_redo=bool(state.history.future),
+            placing=models.model(state.placing).title if state.placing else "",
+        )
+        self.table.rows = parameter_rows(
+            problem,
+            selected=state.selected,
+            colors=COLORS,
+            uncertainties=state.uncertainties,
+            at_bounds=state.result["at_bounds"] if state.result and state.result_is_current else (),
+        )
+        self.table_card.visible = problem is not None
+
+    def show_files(self) -> None:
+        """Files, numbers and notices as they are now."""
+        self.images.param.update(
+            files=file_rows(
+                self.services.store.files(self.session.project_id),
+                self.state.description,
+                self.session.contents,
+            ),
+            settings=setting_rows(self.state.description),
+            notices=list(self.state.opened.notices),
+            error=self.state.error,
+        )
+
+    # --- from views to the session
+
+    async def _on_table(self, message: Message) -> None:
+        await self.session.edit_parameter(message["key"], message["column"], message["value"])
+
+    async def _on_scene(self, message: Message) -> None:
+        match message:
+            case {"type": "select", "name": name}:
+                self.state.selected = "" if self.state.selected == name else name
+            case {"type": "rename", "name": name, "to": new}:
+                await self.session.rename(name, new)
+            case {"type": "remove", "name": name}:
+                await self.session.remove(name)
+            case {"type": "add", "model": model}:
+                await self.session.add(model)
+            case {"type": "stop"}:
+                self.state.placing = ""
+            case {"type": "undo"}:
+                await self.session.undo()
+            case {"type": "redo"}:
+                await self.session.redo()
+
+    async def _on_images(self, message: Message) -> None:
+        match message:
+            case {"type": "role", "id": file, "was": was, "role": role}:
+                await self.session.set_role(file, was, role)
+            case {"type": "extension", "id": file, "role": role, "extension": extension}:
+                await self.session.set_extension(file, role, extension)
+            case {"type": "remove", "id": file, "role": role}:
+                await self.session.remove_file(file, role)
+            case {"type": "setting", "key": key, "value": value}:
+                await self.session.set_number(key, value)
+
+    async def _on_upload(self, message: Message) -> None:
+        if message["type"] == "done":
+            await self.session.files_arrived([taken["answer"] for taken in message["taken"]])
+
+    def open(self) -> None:
+        """Fill the lists."""
+        self.later(self.show_files)
+        self.later(self.show_scene)
