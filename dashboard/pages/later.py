@@ -9,7 +9,7 @@ from bokeh.document import Document
 
 
 class Later:
-    """Change what is on screen once the document is free, in the order asked for.
+    """Change what is on screen once the document is free, in the order asked for; the same change once only.
 
     Changes come from clicks, from threads that finished and from workers. Done at once, some would be sent directly
     and others queued, and an older one could overtake a newer one on its way to the browser.
@@ -17,7 +17,15 @@ class Later:
 
     def __init__(self, document: Document | None) -> None:
         self._document = document
+        self._waiting: list[Callable[[], Any]] = []
 
     def __call__(self, change: Callable[[], Any]) -> None:
-        if self._document is not None:
-            self._document.add_next_tick_callback(change)
+        if self._document is None or change in self._waiting:
+            return
+        self._waiting.append(change)
+
+        def act() -> None:
+            self._waiting.remove(change)
+            change()
+
+        self._document.add_next_tick_callback(act)

@@ -11,7 +11,7 @@ import panel as pn
 
 import engine
 from dashboard import ui
-from dashboard.figures.convergence import convergence_curve
+from dashboard.figures.convergence import convergence_curves
 from dashboard.figures.palettes import fitter_color
 from dashboard.jobs.events import Event
 from dashboard.pages.later import Later
@@ -145,7 +145,7 @@ class RunPage:
     # --- a run that goes on, or left nothing
 
     def _follow(self) -> None:
-        self.curve = convergence_curve(fitter_color(self.run.fitter))
+        self.curve = convergence_curves()
         self.curve.figure.height = 320
         self.progress = ui.html("", **WIDE)
         self._unsubscribe = self.services.jobs.subscribe(self.run.id, self._on_event)
@@ -182,7 +182,8 @@ class RunPage:
             return
         self._last = events[-1]["number"]
         names = {"number": "step", "chi2_dof": "chi2_dof", "seconds": "seconds"}
-        self.curve.add({to: [event[name] for event in events] for name, to in names.items()})
+        columns = {to: [event[name] for event in events] for name, to in names.items()}
+        self.curve.add(self.run.id, columns, fitter_color(self.run.fitter), self.run.fitter)
         last = events[-1]
         self.progress.object = (
             f'<p class="num" role="status">step <b>{last["number"]}</b> · χ²/dof <b>{last["chi2_dof"]:.5g}</b> · '

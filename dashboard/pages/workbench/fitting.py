@@ -9,7 +9,7 @@ from dashboard import ui
 from dashboard.figures.palettes import fitter_color
 from dashboard.jobs.events import Event
 from dashboard.pages import links
-from dashboard.pages.workbench.later import Later
+from dashboard.pages.later import Later
 from dashboard.services import Services
 from dashboard.state.fit_form import FitForm
 from dashboard.state.fitting import Fitting

@@ -10,8 +10,8 @@ import panel as pn
 
 from dashboard import ui
 from dashboard.pages import links
+from dashboard.pages.later import Later
 from dashboard.pages.workbench.fitting import FittingPart
-from dashboard.pages.workbench.later import Later
 from dashboard.pages.workbench.pictures import PicturesPart
 from dashboard.pages.workbench.scene import ScenePart
 from dashboard.services import Services

@@ -9,7 +9,7 @@ from typing import Any
 import engine
 from dashboard import ui
 from dashboard.figures.overlays import marker_columns
-from dashboard.pages.workbench.later import Later
+from dashboard.pages.later import Later
 from dashboard.state.pictures import ImagePictures, ModelPictures, image_pictures, model_pictures
 from dashboard.state.session import Session
 from dashboard.state.table import markers, nearest

@@ -7,7 +7,7 @@ from typing import Any
 import panel as pn
 
 from dashboard import ui
-from dashboard.pages.workbench.later import Later
+from dashboard.pages.later import Later
 from dashboard.services import Services
 from dashboard.state.files import file_rows, setting_rows
 from dashboard.state.session import Session
