@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -46,7 +47,13 @@ class Server:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`residua serve` with an empty data folder, on a free port."""
-    data = tmp_path_factory.mktemp("data")
+    with serving(tmp_path_factory.mktemp("data")) as served:
+        yield served
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[Server]:
+    """`residua serve` on a data folder, until the block ends."""
     command = [
         sys.executable,
         "-m",
@@ -120,6 +127,13 @@ def complaints() -> list[str]:
 @pytest.fixture
 def page(browser: Browser, server: Server, complaints: list[str]) -> Iterator[Page]:
     """A fresh browser profile with one page."""
+    with watched_page(browser, server, complaints) as page:
+        yield page
+
+
+@contextmanager
+def watched_page(browser: Browser, server: Server, complaints: list[str]) -> Iterator[Page]:
+    """One page in a profile of its own; what it complains of fails the test when the block ends."""
     context = browser.new_context(
         viewport={"width": 1280, "height": 800}, base_url=server.url, accept_downloads=True
     )

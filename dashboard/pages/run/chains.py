@@ -50,9 +50,10 @@ class TracesSection(Section):
             diverging = self.opened.result.sample_stats.get("diverging")
             labels = self.labels
             traces = await asyncio.to_thread(trace_figures, draws, labels, diverging)
+            _mark(traces, draws, self.state.brushed)
             self.later(lambda: self._put(traces, trace_words(draws, labels)))
-        numbers = self.state.brushed
-        self.later(lambda: self._mark(draws, numbers))
+        else:
+            self.later(lambda: self._mark_again(draws))
 
     def _put(self, traces: Traces, words: str) -> None:
         self._traces = traces
@@ -61,15 +62,20 @@ class TracesSection(Section):
         self.say(words, "Right: ranks of each chain's draws among all, even (dashed) when the chains agree.")
         self.row[:] = [bokeh(traces.traces), pn.pane.Bokeh(traces.ranks, margin=0, width=260)]
 
-    def _mark(self, draws: np.ndarray, numbers: np.ndarray | None) -> None:
-        if self._traces is None or draws.shape[-1] != len(self._traces.low):
-            return
-        points = np.empty((0, 2)) if numbers is None else self._traces.marks(draws, numbers)
-        self._traces.traces.select_one({"name": "brushed-traces-source"}).data = mark_columns(points)
+    def _mark_again(self, draws: np.ndarray) -> None:
+        if self._traces is not None:
+            _mark(self._traces, draws, self.state.brushed)
 
     def _on_picker(self, message: Mapping[str, Any]) -> None:
         if message["type"] == "choose":
             self.state.choose([str(name) for name in message["names"]], bool(message["on"]))
+
+
+def _mark(traces: Traces, draws: np.ndarray, numbers: np.ndarray | None) -> None:
+    """Mark the selected draws on traces of just these parameters."""
+    if draws.shape[-1] == len(traces.low):
+        points = np.empty((0, 2)) if numbers is None else traces.marks(draws, numbers)
+        traces.traces.select_one({"name": "brushed-traces-source"}).data = mark_columns(points)
 
 
 class DiagnosticsSection(Section):

@@ -90,8 +90,13 @@ class CornerSection(Section):
             if wanted != self._drawn:
                 return  # something newer is on its way
             self._shapes = shapes
-            self.later(lambda: self._put(shapes, figure))
-        await self._show_brushed()
+            marks = self._marks(shapes)
+            self.later(lambda: self._put(shapes, figure, marks))
+            self.later(self._show_count)
+        else:
+            marks = self._marks(self._shapes)
+            self.later(lambda: self._put_marks(marks))
+        await self._show_maps()
 
     def _show_picker(self) -> None:
         state, opened = self.state, self.opened
@@ -112,7 +117,7 @@ class CornerSection(Section):
             f'<nav class="row nowrap" aria-label="Save the corner plot">Save as {links}</nav>'
         )
 
-    def _put(self, shapes: CornerShapes, figure: Any) -> None:
+    def _put(self, shapes: CornerShapes, figure: Any, marks: np.ndarray) -> None:
         alone = len(self.state.pair) == 2
         self.sheet.visible, self.alone.visible = not alone, alone
         self.say(corner_words(shapes), "" if alone else "Click a cell to see its draws.")
@@ -125,20 +130,24 @@ class CornerSection(Section):
             self.pair_sheet.object = figure
         else:
             figure.on_event(Tap, self._on_tap)
+            # Before the figure is in the document: a change sent after it might overtake it.
+            figure.select_one({"name": "brushed-source"}).data = mark_columns(marks)
             self.sheet.object = figure
 
     # --- brushing
 
-    async def _show_brushed(self) -> None:
-        numbers, shapes = self.state.brushed, self._shapes
-        draws = self.opened.result.draws
-        if shapes is None or draws is None:
-            return
-        total = draws.shape[0] * draws.shape[1]
-        flat = shapes.sheets[0].draws
-        marks = np.empty((0, 2)) if numbers is None or flat is None else shapes.marks(flat[numbers])
-        self.later(lambda: self._put_marks(marks, 0 if numbers is None else len(numbers), total))
-        if numbers is None or not self.state.pair:
+    def _marks(self, shapes: CornerShapes | None) -> np.ndarray:
+        numbers = self.state.brushed
+        flat = None if shapes is None else shapes.sheets[0].draws
+        return (
+            np.empty((0, 2))
+            if shapes is None or numbers is None or flat is None
+            else shapes.marks(flat[numbers])
+        )
+
+    async def _show_maps(self) -> None:
+        numbers = self.state.brushed
+        if numbers is None or not self.state.pair or self.opened.result.draws is None:
             return
         mean, reference = await asyncio.to_thread(self._means, numbers)
         if self.state.brushed is numbers:
@@ -151,16 +160,23 @@ class CornerSection(Section):
             self._all = self.opened.model_of(np.arange(draws.shape[0] * draws.shape[1]))
         return self.opened.model_of(numbers), self._all
 
-    def _put_marks(self, marks: np.ndarray, count: int, total: int) -> None:
-        self.brush.param.update(
-            names=[(n, self.opened.labels[n]) for n in self.state.names], count=count, total=total
-        )
+    def _show_count(self) -> None:
+        draws, numbers = self.opened.result.draws, self.state.brushed
+        total = 0 if draws is None else draws.shape[0] * draws.shape[1]
+        count = 0 if numbers is None else len(numbers)
+        names = [(name, self.opened.labels[name]) for name in self.state.names]
+        self.brush.param.update(names=names, count=count, total=total)
+        self.brush.visible = total > 0
         self.maps.visible = bool(count)
-        if self.sheet.object is not None:
-            source = self.sheet.object.select_one({"name": "brushed-source"})
-            source.data = mark_columns(marks)
-        if self.pair_sheet.object is not None and not count:
-            self.pair_sheet.object.select_one({"name": "draws-source"}).selected.indices = []
+
+    def _put_marks(self, marks: np.ndarray) -> None:
+        self._show_count()
+        if self.state.pair:
+            source = self.pair_sheet.object and self.pair_sheet.object.select_one({"name": "draws-source"})
+            if source and self.state.brushed is None and source.selected.indices:
+                source.selected.indices = []
+        elif self.sheet.object is not None:
+            self.sheet.object.select_one({"name": "brushed-source"}).data = mark_columns(marks)
 
     def _put_maps(self, mean: np.ndarray, reference: np.ndarray) -> None:
         image = self.opened.problem.image
@@ -207,8 +223,9 @@ class CornerSection(Section):
 
     def _take(self, numbers: np.ndarray) -> None:
         self.state.brushed = numbers if len(numbers) else None
-        if self.pair_sheet.object is not None:
-            self.pair_sheet.object.select_one({"name": "draws-source"}).selected.indices = numbers.tolist()
+        source = self.pair_sheet.object and self.pair_sheet.object.select_one({"name": "draws-source"})
+        if source:
+            source.selected.indices = numbers.tolist()
 
 
 def _drawing(

@@ -58,7 +58,6 @@ class ImagesSection(Section):
             return
         self._asked = True
         problem, result = self.opened.problem, self.opened.result
-        self.later(lambda: self.say(f"Rendering {DRAWS} draws …"))
         images = await asyncio.to_thread(engine.posterior_images, problem, result, DRAWS)
         check = await asyncio.to_thread(engine.predictive_check, problem, result, DRAWS)
         self.later(lambda: self._put(images, check))

@@ -78,6 +78,8 @@ class RunPage:
         )
         self.links = ui.html("", margin=0, styles=ui.CENTERED)
         self.help = _help()
+        self.waiting = ui.html('<div class="void"><p class="muted">Drawing …</p></div>', **FULL)
+        self.filled: set[str] = set()
 
     def view(self) -> Any:
         """The page."""
@@ -96,7 +98,7 @@ class RunPage:
             styles={"gap": "12px"},
             scroll="y-auto",
         )
-        self.stage[:] = [ui.html('<div class="void"><p class="muted">Opening …</p></div>', **FULL)]
+        self.stage[:] = [self.waiting]
         body = pn.Row(left, self.stage, **FULL, styles={"gap": "10px", "padding": "10px"})
         name = f"{fitter_title(self.run.fitter)}, {clock(self.run.created)}"
         crumb = ui.html(
@@ -240,6 +242,7 @@ class RunPage:
             return self.made[key]
 
         self._make = make
+        self.stage[:] = [self.waiting]
         self.sections.sections = [list(pair) for pair in state.sections]
         names = ["section", "overlays", "chosen", "pair", "frame", "order", "brushed"]
         state.param.watch(self._on_state, names)
@@ -255,12 +258,31 @@ class RunPage:
 
     def _show_section(self) -> None:
         assert self.state is not None
+        fresh = self.state.section not in self.made
         section = self._make(self.state.section)
         self.sections.shown = self.state.section
-        self.controls[:] = [section.controls]
-        self.stage[:] = [section.view]
+        self._show_one()
+        soon(self._fill(section) if fresh else section.show())
         self._show_query()
-        soon(section.show())
+
+    async def _fill(self, section: Section) -> None:
+        """Draw a new section, then put it into the document: changes sent with it might overtake it on their way."""
+        await section.show()
+
+        def put() -> None:
+            self.controls.append(section.controls)
+            self.stage.append(section.view)
+            self.filled.add(section.key)
+            self._show_one()
+
+        self.later(put)
+
+    def _show_one(self) -> None:
+        """Sections stay in the document: what is still under way to one of them would find nobody there."""
+        assert self.state is not None
+        for key, section in self.made.items():
+            section.view.visible = section.controls.visible = key == self.state.section
+        self.waiting.visible = self.state.section not in self.filled
 
     def _show_query(self) -> None:
         assert self.state is not None

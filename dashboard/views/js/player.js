@@ -45,10 +45,10 @@ export function render({model}) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
     if (!root.isConnected || root.offsetParent === null) return
     const target = event.composedPath()[0]
-    if (target instanceof HTMLElement && (["SELECT", "TEXTAREA"].includes(target.tagName) || target.type === "text" || target.role === "tab")) return
+    if (target instanceof HTMLElement && (["SELECT", "TEXTAREA"].includes(target.tagName) || target.type === "text")) return
     if (event.key === "ArrowRight") step(1)
     else if (event.key === "ArrowLeft") step(-1)
-    else if (event.key === " " && target?.tagName !== "BUTTON") toggle()
+    else if (event.key === " " && target?.tagName !== "BUTTON" && target?.type !== "checkbox") toggle()
     else return
     event.preventDefault()
   }

@@ -1,4 +1,4 @@
-// Sections of a page as tabs: arrows move, [ and ] from anywhere. The address says what is shown, to be kept or sent.
+// Sections of a page as tabs: up and down move, [ and ] from anywhere. The address says what is shown, to be kept or sent.
 
 export function render({model}) {
   const list = el("div", {class: "sections", role: "tablist", "aria-label": "Sections", "aria-orientation": "vertical"})
@@ -17,7 +17,7 @@ export function render({model}) {
     if (had_focus) list.querySelector('[aria-selected="true"]')?.focus()
   }
   list.addEventListener("keydown", (event) => {
-    const by = {ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1}[event.key]
+    const by = {ArrowDown: 1, ArrowUp: -1}[event.key]
     if (by) { step(by); event.preventDefault() }
   })
   const on_key = (event) => {
