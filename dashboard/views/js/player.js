@@ -14,12 +14,14 @@ export function render({model}) {
     range.value = String(wanted)
     ask()
   }
-  let asked = null
+  let asked = null, patience = 0
   function ask() {
     if (asked != null) return  // one at a time: the newest wish goes out when it comes back
     if (wanted === model.arrived) return
     asked = wanted
     model.send_msg({type: "frame", frame: wanted})
+    clearTimeout(patience)
+    patience = setTimeout(() => { asked = null; ask() }, 3000)  // a busy server may have dropped it: ask again
   }
   function toggle(on = !playing) {
     playing = on
@@ -30,6 +32,7 @@ export function render({model}) {
   }
   function arrived() {
     asked = null
+    clearTimeout(patience)
     count.textContent = model.words
     range.setAttribute("aria-valuetext", model.words)
     if (playing) { clearTimeout(timer); timer = setTimeout(() => { if (playing) step(1) }, 80) }
@@ -56,7 +59,7 @@ export function render({model}) {
   for (const name of ["frames", "frame", "order"]) model.on(name, draw)
   model.on("arrived", arrived)
   model.on("words", () => { count.textContent = model.words })
-  model.on("remove", () => { document.removeEventListener("keydown", on_key); clearTimeout(timer) })
+  model.on("remove", () => { document.removeEventListener("keydown", on_key); clearTimeout(timer); clearTimeout(patience) })
   const root = el("div", {class: "player", role: "group", "aria-label": "Film strip"}, play, range, count, el("label", {class: "row small muted"}, "Order", order))
   draw()
   arrived()
