@@ -15,6 +15,7 @@ os.environ["BOKEH_RESOURCES"] = "server"
 import panel as pn
 import torch
 from bokeh.server.server import Server
+from tornado.ioloop import IOLoop
 
 from dashboard import ui
 from dashboard.api.documents import document_routes
@@ -99,6 +100,7 @@ def create_app(settings: Settings, store: Store | None = None) -> App:
 
 def _serve(services: Services, port: int) -> Server:
     settings = services.settings
+    loop = IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
     pages: dict[str, Callable[[], Any]] = {
         "/": _page(lambda: home.home(services)),
         "/fit/{project}": _page(lambda: fit.fit(services, pn.state.route_params["project"])),
@@ -111,7 +113,7 @@ def _serve(services: Services, port: int) -> Server:
         port=port,
         address=settings.host,
         websocket_origin=settings.origins(port),
-        extra_patterns=[*corner_routes(services), *document_routes(services), *api_routes(services)],
+        extra_patterns=[*corner_routes(services), *document_routes(services), *api_routes(services, loop)],
         static_dirs={"assets": str(ui.static_folder())},
         title="Residua",
         show=False,

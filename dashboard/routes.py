@@ -3,18 +3,21 @@
 POST /api/projects/{project}/files?role=image&name=galaxy.fits    the file as the body, streamed to disk
 GET  /api/runs/{run}/files/{name}                                 one of DOWNLOADS, or all.zip
 GET  /api/health
+GET  /metrics                                                      for Prometheus
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from tornado.web import RequestHandler
 
 from dashboard.api.download import DownloadHandler
 from dashboard.api.handler import ApiHandler
-from dashboard.api.health import HealthHandler
+from dashboard.api.health import Checkup, HealthHandler
 from dashboard.api.inspection import Allowance, Inspector
+from dashboard.api.metrics import LoopDelay, MetricsHandler
 from dashboard.api.upload import UploadHandler
 from dashboard.services import Services
 from dashboard.store import NotFound
@@ -27,8 +30,10 @@ class UnknownHandler(ApiHandler):
         raise NotFound("There is nothing at this address.")
 
 
-def api_routes(services: Services) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
-    """The routes for Panel's `extra_patterns`."""
+def api_routes(
+    services: Services, loop: asyncio.AbstractEventLoop
+) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
+    """The routes for Panel's `extra_patterns`, to be served on this loop."""
     own = {"services": services}
     settings = services.settings
     inspector = Inspector(
@@ -39,8 +44,12 @@ def api_routes(services: Services) -> list[tuple[str, type[RequestHandler], dict
         )
     )
     inspector.warm_up()
+    checkup = Checkup(services)
+    delay = LoopDelay()
+    delay.watch(loop)
     return [
-        (r"/api/health", HealthHandler, own),
+        (r"/metrics", MetricsHandler, {**own, "checkup": checkup, "delay": delay}),
+        (r"/api/health", HealthHandler, {**own, "checkup": checkup}),
         (r"/api/projects/([^/]+)/files", UploadHandler, {**own, "inspector": inspector}),
         (r"/api/runs/([^/]+)/files/([^/]+)", DownloadHandler, own),
         (r"/api(?:/.*)?", UnknownHandler, own),

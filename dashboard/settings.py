@@ -101,6 +101,13 @@ class Settings:
         low=100,
         high=1_000_000,
     )
+    min_free_mb: int = setting(
+        500,
+        "Room on the disk of the data folder, in megabytes, below which /api/health says that something is wrong.",
+        environment=("RESIDUA_MIN_FREE_MB",),
+        low=0,
+        high=1_000_000_000,
+    )
     allowed_hosts: str = setting(
         "",
         "Further host names, separated by commas, under which browsers may open this server "

@@ -9,6 +9,7 @@ import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import OperationalError
 from tornado.web import HTTPError, RequestHandler
 
 import engine
@@ -68,6 +69,9 @@ class ApiHandler(RequestHandler):
             self.answer(
                 {"error": f"The server refused this request ({error.status_code})."}, error.status_code
             )
+        elif isinstance(error, OperationalError):
+            logger.error("%s %s: the database does not answer", self.request.method, self.request.path)
+            self.answer({"error": "The database does not answer. Try again in a minute."}, 503)
         elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             self.answer({"error": "The server's disk is full. Delete old projects, then try again."}, 507)
         else:

@@ -247,6 +247,13 @@ class Store:
         with self._session() as session:
             return [_run(row) for row in session.scalars(query)]
 
+    def run_counts(self) -> dict[RunStatus, int]:
+        """How many runs are in each state, deleted ones not counted."""
+        query = select(RunRow.status, func.count()).where(RunRow.deleted.is_(None)).group_by(RunRow.status)
+        with self._session() as session:
+            found = dict(session.execute(query).tuples().all())
+        return {status: found.get(status, 0) for status in RunStatus}
+
     def advance_run(self, run_id: str, status: RunStatus, **facts: Any) -> Run | None:
         """Move a run on and record `message`, `error`, `converged`, `chi2_dof`; None when it may not.
 
@@ -318,11 +325,6 @@ class Store:
         if not is_id(run_id):
             raise NotFound("There is no such run.")
         return self._runs / run_id
-
-    def is_alive(self) -> bool:
-        """Whether the database answers; the reason is in the exception otherwise."""
-        with self._session() as session:
-            return session.scalar(select(func.count()).select_from(ProjectRow)) is not None
 
     # --- inside
 

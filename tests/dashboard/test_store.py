@@ -270,6 +270,19 @@ def test_only_the_moves_of_the_table_are_made(store, project):
         assert store.run(run.id).status is (after if moved else before)
 
 
+def test_runs_are_counted_by_status(store, project):
+    assert set(store.run_counts().values()) == {0}
+    for _ in range(3):
+        run = store.create_run(project.id, {}, "lm", {})
+    store.advance_run(run.id, RunStatus.CANCELLED)
+    assert {status: count for status, count in store.run_counts().items() if count} == {
+        RunStatus.QUEUED: 2,
+        RunStatus.CANCELLED: 1,
+    }
+    store.delete_run(run.id)
+    assert store.run_counts()[RunStatus.CANCELLED] == 0
+
+
 def test_a_project_with_a_running_fit_is_kept(store, project, description):
     run = store.create_run(project.id, description, "lm", {})
     folder: Path = store.run_folder(run.id)

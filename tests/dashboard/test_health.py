@@ -1,0 +1,177 @@
+"""The health endpoint and the figures for Prometheus, of real servers, well and ill."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.api.health import Disk, Health, Probe, disk_of
+from dashboard.api.metrics import BOUNDS, LOOP_SECONDS, LoopDelay, exposition
+from tests.dashboard.fits import fits_bytes, galaxy
+from tests.dashboard.postgres import Postgres, binaries, running
+from tests.dashboard.server import Server, start
+
+SAMPLE = re.compile(
+    r'(?P<name>[a-z_:][a-z0-9_:]*)(?:\{(?P<labels>[a-z]+="[^"\\\n]*")\})? (?P<value>[-+.0-9e]+)'
+)
+WELL = Health({"queued": 2, "running": 1, "finished": 0}, 3, Disk(5, 10, True), ())
+
+
+def parsed(text: str) -> dict[str, float]:
+    """The samples; checks that every line is one the text format knows, and every family is told before its samples."""
+    assert text.endswith("\n")
+    samples: dict[str, float] = {}
+    kinds: dict[str, str] = {}
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            assert len(line.split(" ", 3)[3]) > 10
+        elif line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name not in kinds
+            kinds[name] = kind
+        else:
+            match = SAMPLE.fullmatch(line)
+            assert match, line
+            family = match["name"]
+            if family not in kinds:
+                family = re.sub("_(bucket|sum|count)$", "", family)
+                assert kinds[family] == "histogram"
+            key = match["name"] + (f"{{{match['labels']}}}" if match["labels"] else "")
+            assert key not in samples
+            samples[key] = float(match["value"])
+    return samples
+
+
+def test_the_figures_can_be_read():
+    delay = LoopDelay()
+    for seconds in (0.0, 0.0009, 0.2, 99.0):
+        delay.observe(seconds)
+    samples = parsed(exposition(WELL, delay))
+    assert samples['residua_runs{status="queued"}'] == samples["residua_queue_length"] == 2
+    assert samples["residua_workers"] == 3
+    assert (samples["residua_disk_free_bytes"], samples["residua_disk_total_bytes"]) == (5, 10)
+    name = "residua_event_loop_delay_seconds"
+    buckets = [samples[f'{name}_bucket{{le="{bound}"}}'] for bound in (*BOUNDS, "+Inf")]
+    assert buckets == sorted(buckets)
+    assert (buckets[0], buckets[-2], buckets[-1], samples[f"{name}_count"]) == (2, 3, 4, 4)
+    assert samples[f"{name}_sum"] == pytest.approx(99.2009)
+
+
+def test_what_could_not_be_had_is_left_out():
+    samples = parsed(exposition(Health(None, 0, None, ("The database does not answer.",)), LoopDelay()))
+    assert samples["residua_healthy"] == samples["residua_database_up"] == 0
+    assert not [key for key in samples if key.startswith(("residua_runs", "residua_queue", "residua_disk"))]
+
+
+def test_a_blocked_loop_is_seen():
+    delay = LoopDelay()
+
+    async def work() -> None:
+        delay.watch(asyncio.get_running_loop())
+        await asyncio.sleep(LOOP_SECONDS / 2)
+        time.sleep(LOOP_SECONDS + 0.3)
+        await asyncio.sleep(0.01)
+
+    asyncio.run(work())
+    assert sum(delay.counts) == 1
+    assert delay.total > 0.25
+
+
+def test_a_question_that_hangs_is_not_asked_twice():
+    asked, go_on = [], threading.Event()
+
+    def question() -> str:
+        asked.append(1)
+        go_on.wait(30)
+        return "here"
+
+    async def ask() -> None:
+        probe = Probe("The thing", question)
+        began = time.monotonic()
+        assert await probe.ask(0.1) is None
+        assert await probe.ask(0.1) is None
+        assert time.monotonic() - began < 5
+        assert len(asked) == 1
+        go_on.set()
+        assert await probe.ask(10) == "here"
+
+    asyncio.run(ask())
+
+
+def test_a_question_that_fails_has_no_answer():
+    assert asyncio.run(Probe("The thing", lambda: 1 // 0).ask(10)) is None
+
+
+def test_the_disk_is_written_to(tmp_path):
+    assert disk_of(tmp_path).writable
+    assert 0 < disk_of(tmp_path).free <= disk_of(tmp_path).total
+    assert list(tmp_path.iterdir()) == []
+    assert not disk_of(Path("/proc/self")).writable
+
+
+@pytest.fixture
+def lab(tmp_path: Path, postgres: Postgres) -> Iterator[tuple[Server, Postgres]]:
+    """A server on a Postgres of its own, and that."""
+    folder = binaries()
+    assert folder is not None
+    assert postgres.process is not None
+    with running(folder) as own:
+        server = start(tmp_path / "data", "--database", own.new_database(), "--min-free-mb", "0")
+        try:
+            yield server, own
+        finally:
+            server.stop()
+
+
+def wait_for_status(server: Server, status: int) -> dict[str, object]:
+    deadline = time.monotonic() + 60
+    while (answer := server.request("GET", "/api/health")).status != status:
+        assert time.monotonic() < deadline, answer.body
+        time.sleep(0.2)
+    return answer.json
+
+
+def test_a_database_that_goes_away_is_told_and_comes_back(lab):
+    server, postgres = lab
+    assert wait_for_status(server, 200)["database"] is True
+    assert not (server.data_dir / "residua.db").exists()
+    postgres.stop()
+    told = wait_for_status(server, 503)
+    assert told["problems"] == ["The database does not answer."]
+    assert parsed(server.request("GET", "/metrics").body.decode())["residua_database_up"] == 0
+    answer = server.upload("bcdfghjkmnpq", fits_bytes(galaxy()))
+    assert (answer.status, answer.json) == (
+        503,
+        {"error": "The database does not answer. Try again in a minute."},
+    )
+    postgres.start()
+    assert wait_for_status(server, 200)["problems"] == []
+    assert server.upload("bcdfghjkmnpq", fits_bytes(galaxy())).status == 404
+
+
+def test_a_disk_with_little_room_is_told(tmp_path):
+    server = start(tmp_path / "data", "--min-free-mb", "900000000", "--no-example")
+    try:
+        answer = server.request("GET", "/api/health")
+        assert answer.status == 503
+        (problem,) = answer.json["problems"]
+        assert re.fullmatch(
+            r"The disk of the data folder has \d+ MB left, less than 900000000 MB \(--min-free-mb\)\.",
+            problem,
+        )
+        answer = server.request("GET", "/metrics")
+        assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        samples = parsed(answer.body.decode())
+        assert samples["residua_healthy"] == 0
+        assert samples["residua_database_up"] == samples["residua_workers"] == 1
+        time.sleep(3 * LOOP_SECONDS)
+        later = parsed(server.request("GET", "/metrics").body.decode())
+        assert later["residua_event_loop_delay_seconds_count"] > 0
+    finally:
+        server.stop()
