@@ -50,17 +50,24 @@ def set_cell(description: Description, key: str, column: str, value: Any) -> dic
     return changed
 
 
-def with_component(description: Description, model: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The description with one more component at the end, under a name that is still free."""
+def with_component(
+    description: Description, model: str, parameters: Mapping[str, Any], *, name: str = ""
+) -> dict[str, Any]:
+    """The description with one more component at the end, under ``name`` or one that is still free."""
     changed = copy.deepcopy(dict(description))
+    free = name or free_name(changed, NAMES.get(model, model))
     components = changed.setdefault("components", [])
-    taken = {component["name"] for component in components}
-    base = NAMES.get(model, model)
+    components.append({"name": free, "model": model, "parameters": dict(parameters)})
+    return changed
+
+
+def free_name(description: Description, base: str) -> str:
+    """``base``, with a number behind it where a component has that name."""
+    taken = {component["name"] for component in description.get("components") or []}
     name, count = base, 2
     while name in taken:
         name, count = f"{base} {count}", count + 1
-    components.append({"name": name, "model": model, "parameters": dict(parameters)})
-    return changed
+    return name
 
 
 def renamed(description: Description, name: str, new: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import engine
 from dashboard.jobs.worker import with_names
 from dashboard.state import images
+from dashboard.state.image_cache import IMAGES
 from dashboard.state.workbench import Opened
 from dashboard.store import Store
 
@@ -49,10 +50,10 @@ def opener(store: Store, project_id: str) -> Callable[[Mapping[str, Any]], Opene
 
 def _open(resolved: Mapping[str, Any]) -> Opened:
     if resolved.get("components"):
-        problem = engine.load(copy.deepcopy(dict(resolved)))
+        problem = engine.load(copy.deepcopy(dict(resolved)), read=IMAGES.read)
         return Opened(problem.image, problem, tuple(problem.notices))
     entry = resolved["images"][0]
-    image = engine.read_image(
+    image = IMAGES.read(
         **{key: entry[key] for key in IMAGE_KEYS if key in entry}, name=entry.get("name", "image")
     )
     return Opened(image, None, tuple(image.notices))

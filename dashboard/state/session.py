@@ -15,8 +15,9 @@ import numpy as np
 
 import engine
 from dashboard.services import Services
-from dashboard.state import edits
+from dashboard.state import edits, presets
 from dashboard.state.opening import opener
+from dashboard.state.presets import PRESETS
 from dashboard.state.workbench import Opened, Workbench
 from dashboard.store import File, StoreError, file_reference, with_file
 from dashboard.store.references import ROLES
@@ -24,7 +25,7 @@ from engine import models
 from engine.images import FitsContents
 
 Change = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-FIRST_MODEL = "sersic"
+FIRST = "preset one sersic"
 Refusal = (engine.EngineError, StoreError)
 
 
@@ -121,39 +122,38 @@ class Session:
         return await self.change(lambda description: edits.set_cell(description, key, column, value))
 
     async def add(self, model: str) -> None:
-        """Add a component: at once where it has no place (a sky), else at the next click."""
-        kind = models.model(model)
-        if kind.centered:
+        """Add a component, or a preset of several: at once where it has no place (a sky), else at the next click."""
+        if model in PRESETS or models.model(model).centered:
             self.state.placing = model
         else:
             await self.change(lambda description: edits.with_component(description, model, {}))
 
     async def place(self, x: float, y: float) -> None:
-        """The image was clicked at (x, y), pixels of the full image: put the waiting component there.
+        """The image was clicked at (x, y), pixels of the full image: put what waits there.
 
         The first click in an empty scene needs no choice before it: it adds a Sersic and the sky below it.
         """
         state = self.state
-        image, first = state.opened.image, not state.names
-        model = state.placing or (FIRST_MODEL if first else "")
+        image = state.opened.image
+        model = state.placing or ("" if state.names else FIRST)
         if not model or image is None:
             return
         problem = state.opened.problem
         if problem is not None and state.result_is_current:
             image = await asyncio.to_thread(left_over, problem)
+        description, names = state.description, state.names
         try:
-            start = await asyncio.to_thread(engine.start_values, image, model, x, y)
+            if model in PRESETS:
+                changed = await asyncio.to_thread(presets.added, description, PRESETS[model], image, x, y)
+            else:
+                start = await asyncio.to_thread(engine.start_values, image, model, x, y)
+                changed = edits.with_component(description, model, start)
         except engine.EngineError as error:
             state.refused = str(error)
             return
-
-        def change(description: Mapping[str, Any]) -> Mapping[str, Any]:
-            if first:
-                description = edits.with_component(description, "flat sky", {})
-            return edits.with_component(description, model, start)
-
-        if await self.change(change):
-            state.param.update(placing="", selected=state.names[-1])
+        if await self.change(lambda _: changed):
+            new = [name for name in state.names if name not in names]
+            state.param.update(placing="", selected=new[-1] if new else "")
 
     async def rename(self, name: str, new: str) -> None:
         """Give a component another name; links to it follow."""

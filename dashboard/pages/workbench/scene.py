@@ -10,6 +10,7 @@ from dashboard import ui
 from dashboard.pages.later import Later
 from dashboard.services import Services
 from dashboard.state.files import file_rows, setting_rows
+from dashboard.state.presets import PRESETS
 from dashboard.state.session import Session
 from dashboard.state.table import component_rows, parameter_rows
 from dashboard.views.component import Message
@@ -39,7 +40,8 @@ class ScenePart:
             compact=True,
             **WIDE,
         )
-        kinds = [{"key": m.key, "title": m.title, "summary": m.summary} for m in models.registry().values()]
+        kinds = [{"key": one.key, "title": one.title, "summary": one.summary} for one in PRESETS.values()]
+        kinds += [{"key": m.key, "title": m.title, "summary": m.summary} for m in models.registry().values()]
         self.scene = SceneList(self._on_scene, models=kinds, **WIDE)
         self.table = ParameterTable(self._on_table, sizing_mode="stretch_both", margin=0)
         self.table_card = pn.Column(
@@ -64,7 +66,7 @@ class ScenePart:
             ready=state.opened.image is not None,
             can_undo=bool(state.history.past),
             can_redo=bool(state.history.future),
-            placing=models.model(state.placing).title if state.placing else "",
+            placing=_title(state.placing),
         )
         self.table.rows = parameter_rows(
             problem,
@@ -129,3 +131,10 @@ class ScenePart:
         """Fill the lists."""
         self.later(self.show_files)
         self.later(self.show_scene)
+
+
+def _title(key: str) -> str:
+    """Screen title of a model or a preset; "" for none."""
+    if not key:
+        return ""
+    return PRESETS[key].title if key in PRESETS else models.model(key).title

@@ -50,11 +50,13 @@ export function render({model}) {
     const list = el("ul", {class: "items", "aria-label": "Components"}, ...model.components.map(item))
     const menu = el("select", {class: "field add", "aria-label": "Add component", disabled: !model.ready})
     menu.add(new Option("Add component …", "", true, true))
+    const groups = {true: el("optgroup", {label: "Presets"}), false: el("optgroup", {label: "One component"})}
     for (const kind of model.models) {
       const option = new Option(kind.title, kind.key)
       option.title = kind.summary
-      menu.add(option)
+      groups[kind.key.startsWith("preset ")].append(option)
     }
+    menu.append(groups.true, groups.false)
     menu.onchange = () => { model.send_msg({type: "add", model: menu.value}); menu.value = "" }
     root.replaceChildren(head)
     if (model.components.length) root.append(list)
