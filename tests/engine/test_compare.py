@@ -376,7 +376,7 @@ def test_blame_finds_the_parameter_that_was_moved(problem, fitted):
     assert abs(sky.contribution) == pytest.approx(
         0.5 * fitted.uncertainties[fitted.names.index("sky.intensity")]
     )
-    assert abs(found.remainder) < 0.02 * found.difference
+    assert abs(found.remainder) < 1e-6 * found.difference
     assert found.noise == 1.0
 
 

@@ -1,0 +1,540 @@
+"""`/compare?runs=a,b,c`: any runs on the same image side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import numpy as np
+import panel as pn
+
+import engine
+from dashboard import ui
+from dashboard.figures.limits import display_limits, for_display, reduction
+from dashboard.figures.palettes import fitter_color
+from dashboard.figures.race import race_figure
+from dashboard.jobs.events import Event
+from dashboard.pages.later import Later
+from dashboard.services import Services
+from dashboard.state.compare import (
+    AXES,
+    TRUTH,
+    Compared,
+    CompareState,
+    NothingToCompare,
+    choice_rows,
+    open_runs,
+    run_labels,
+    table_rows,
+)
+from dashboard.state.run_all import DRAWS, run_all_options
+from dashboard.store import NotFound, Project, Run, StoreError
+from dashboard.views import compare_words as words
+from dashboard.views.compare import AxisChoice, RunChoice, ValueTable, Wall
+from dashboard.views.component import Message, soon
+from dashboard.views.verdict import note
+from engine.compare import DENOMINATOR, criteria, finishes, track
+from engine.compare.race import race
+
+WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
+FULL: dict[str, Any] = {"sizing_mode": "stretch_both", "margin": 0}
+FLUSH_SECONDS = 0.25
+# Of an image on the wall; the fits use all pixels.
+MOST_SIDE = 1024
+KEYS = (
+    ("r m d", "Residual, model, data"),
+    ("t b s", "Side by side, blink, swipe"),
+    ("← →", "Blink: image before, after; swipe: move the line"),
+    ("+ −", "Zoom"),
+    ("0", "Whole image"),
+    ("?", "This help"),
+)
+
+
+def compare(services: Services) -> Any:
+    """The page that compares runs."""
+    ui.setup()
+    page = ComparePage(services)
+    pn.state.onload(page.start)
+    pn.state.on_session_destroyed(lambda _: page.close())
+    return page.view()
+
+
+class ComparePage:
+    """One person's comparison."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.store = services.store
+        self.later = Later(pn.state.curdoc)
+        self.state = CompareState()
+        self.state.read(pn.state.session_args or {})
+        self.project: Project | None = None
+        self.compared: Compared | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._tracks: dict[str, list[Event]] = {}
+        self._flushing = False
+        self._unsubscribe: Callable[[], None] | None = None
+
+        self.choice = RunChoice(self._on_choice, draws=list(DRAWS), **WIDE)
+        self.missing = ui.html("", **WIDE)
+        self.refusal = ui.html("", **WIDE)
+        self.verdict = ui.html("", **WIDE)
+        self.wall = Wall(self._on_wall, **WIDE, kind=self.state.kind, mode=self.state.mode)
+        self.blame = ui.html("", **WIDE)
+        self.race = race_figure()
+        self.race_words = ui.html("", **WIDE)
+        self.axis = AxisChoice(self._on_axis, axes=[[key, key] for key in AXES], margin=0)
+        self.table = ValueTable(self._on_table, **WIDE)
+        self.matrix = ui.html("", **WIDE)
+        self.criteria = ui.html("", **WIDE)
+        self.loo = pn.Row(**WIDE)
+        self.costs = ui.html("", **WIDE)
+        self.live = ui.live_region()
+        self.crumb = ui.html("", **WIDE, styles=ui.CENTERED)
+        self.links = ui.html("", margin=0, styles=ui.CENTERED)
+        self.help = _help()
+        self.empty = ui.html("", **FULL)
+        self.wall.param.watch(lambda event: setattr(self.state, "kind", event.new), "kind")
+        self.wall.param.watch(lambda event: setattr(self.state, "mode", event.new), "mode")
+        self.state.param.watch(lambda *_: self.later(self._show_query), list(CompareState.param))
+        self.state.param.watch(lambda *_: self._reopen(), "runs")
+
+    # --- layout
+
+    def view(self) -> Any:
+        """The page."""
+        left = pn.Column(
+            self.choice,
+            self.missing,
+            self.live,
+            margin=0,
+            sizing_mode="stretch_height",
+            width=272,
+            css_classes=["card", "side"],
+            stylesheets=[ui.stylesheet()],
+            styles={"gap": "10px"},
+            scroll="y-auto",
+        )
+        self.body = pn.Column(
+            self.verdict,
+            _section("Images", self.wall, self.blame),
+            _section("Do they agree?", self.matrix),
+            _section(
+                "The race",
+                self.axis,
+                pn.Row(
+                    pn.pane.Bokeh(self.race.figure, height=300, **WIDE, min_width=320),
+                    pn.Column(self.race_words, margin=0, width=450),
+                    **WIDE,
+                    styles={"gap": "18px", "flex-wrap": "wrap"},
+                ),
+            ),
+            _section("Parameters", self.table),
+            _section("Costs", self.costs),
+            _section("Which model?", self.criteria, self.loo),
+            **WIDE,
+            styles={"gap": "24px"},
+            visible=False,
+        )
+        stage = pn.Column(
+            self.refusal,
+            self.empty,
+            self.body,
+            **FULL,
+            css_classes=["card", "side"],
+            stylesheets=[ui.stylesheet()],
+            scroll="y-auto",
+        )
+        self.empty.object = '<div class="void"><p class="muted">Opening …</p></div>'
+        help_button = ui.icon_button("Keyboard help", "keyboard", lambda: setattr(self.help, "open", True))
+        return ui.page(
+            "Compare",
+            header=[self.crumb, self.links, help_button],
+            main=[
+                pn.Column(
+                    pn.Row(left, stage, **FULL, styles={"gap": "10px", "padding": "10px"}), self.help, **FULL
+                )
+            ],
+        )
+
+    def close(self) -> None:
+        """Stop listening; runs go on."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+
+    # --- opening
+
+    async def start(self) -> None:
+        """Fill the page: called when the browser has the empty one."""
+        self.close()
+        self._unsubscribe = self.services.jobs.subscribe(None, self._on_event)
+        self.project = await asyncio.to_thread(self._find_project)
+        self.later(self._show_query)
+        await self._open()
+
+    def _find_project(self) -> Project | None:
+        known = []
+        for run_id in self.state.runs:
+            try:
+                known.append(self.store.run(run_id))
+            except NotFound:
+                continue
+        project_id = known[0].project_id if known else self.state.project
+        try:
+            return self.store.project(project_id)
+        except NotFound:
+            return None
+
+    def _reopen(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+        self._opening = asyncio.ensure_future(self._open())
+
+    async def _open(self) -> None:
+        """Open the chosen runs that have ended, and show them."""
+        chosen = list(self.state.runs)
+        runs, labels = await asyncio.to_thread(self._read, chosen)
+        by_id = {run.id: run for run in runs}
+        going = [one for one in chosen if one in by_id and not by_id[one].status.ended]
+        ended = [one for one in chosen if one not in going]
+        refusal, compared = "", None
+        if ended:
+            try:
+                compared = await asyncio.to_thread(open_runs, self.store, ended)
+            except NothingToCompare as reason:
+                refusal = str(reason)
+        waiting = {labels[one]: str(by_id[one].message or by_id[one].status) for one in going}
+        self._tracks = {one: self.services.jobs.events(one) for one in going}
+        rows = await asyncio.to_thread(table_rows, compared) if compared else []
+        map_ = await asyncio.to_thread(compared.disagreement) if compared else None
+        pictures = await asyncio.to_thread(_pictures, compared, map_) if compared else ({}, {})
+        if chosen != list(self.state.runs):
+            return
+
+        def show() -> None:
+            self.compared = compared
+            project_runs = [run for run in runs if self.project is None or run.project_id == self.project.id]
+            self.choice.param.update(
+                runs=choice_rows(project_runs, chosen),
+                can_run=self.project is not None and bool((self.project.description or {}).get("components")),
+                busy=bool(going),
+            )
+            missing = compared.missing if compared else ()
+            self.missing.object = words.missing_words(missing, waiting)
+            self._show_crumb()
+            self.refusal.object = note("warn", refusal) if refusal else ""
+            self.body.visible = compared is not None
+            self.empty.visible = compared is None
+            if compared is None:
+                if going:
+                    names = ", ".join(waiting)
+                    self.empty.object = (
+                        f'<div class="void"><h2>Running</h2><p class="muted">{escape(names)}: '
+                        "each appears here when it ends.</p></div>"
+                    )
+                else:
+                    self.empty.object = words.NO_RUNS if self.project else words.NO_PROJECT
+                return
+            self._show(compared, rows, *pictures)
+            self._show_race()
+
+        self.later(show)
+        if compared is not None and len(self.state.pixel) == 2:
+            await self._ask(*self.state.pixel)
+
+    def _read(self, chosen: list[str]) -> tuple[list[Run], dict[str, str]]:
+        runs = self.store.runs(self.project.id) if self.project else []
+        known = {run.id for run in runs}
+        for run_id in chosen:
+            if run_id not in known:
+                try:
+                    runs.append(self.store.run(run_id))
+                except NotFound:
+                    continue
+        return runs, run_labels(self.store, chosen)
+
+    # --- showing
+
+    def _show(
+        self,
+        compared: Compared,
+        rows: list[dict[str, Any]],
+        data: dict[str, Any],
+        images: dict[str, Any],
+    ) -> None:
+        comparison = compared.comparison
+        agreement = comparison.agreement
+        alone = len(compared.labels) < 2
+        sentence = comparison.verdict or (
+            "One run alone: tick another to compare it with." if alone else "Nothing more to say."
+        )
+        self.verdict.object = (
+            note("info", sentence)
+            if alone
+            else words.verdict_note(sentence, agreement.groups, agreement.unfinished)
+        )
+        ui.say(self.live, sentence)
+        colors = self._colors(compared)
+        panels = [
+            {
+                "id": one.run.id,
+                "label": label,
+                "color": colors[label],
+                "word": f"χ²/dof {one.result.chi2_dof:.4f}",
+                "words": f"{one.result.status.word}, chi2/dof {one.result.chi2_dof:.4f}",
+                "link": f"/run/{one.run.id}",
+            }
+            for label, one in zip(compared.labels, compared.found, strict=True)
+        ]
+        self.wall.param.update(panels=panels, images=images, data=data, pixel=self.state.pixel)
+        with np.errstate(all="ignore"):
+            overlap = np.nanmin(
+                np.where(np.isfinite(comparison.overlap), comparison.overlap, np.inf), axis=0, initial=np.inf
+            )
+        self.matrix.object = (
+            '<p class="muted">It takes two runs.</p>'
+            if alone
+            else words.matrix(compared.labels, agreement, overlap.tolist(), DENOMINATOR)
+        )
+        self.table.param.update(
+            labels=[
+                [one, label, colors[label]] for one, label in zip(compared.ids, compared.labels, strict=True)
+            ],
+            rows=rows,
+            reference=self._reference(compared),
+            has_truth=bool(compared.truths),
+        )
+        self.costs.object = words.cost_words(comparison.costs)
+        self.criteria.object = words.criteria_words(comparison.criteria, compared.caution)
+        draws = any(one.result.draws is not None for one in compared.found)
+        self.loo[:] = [ui_button("Estimate LOO from the draws", self._estimate_loo)] if draws else []
+        if len(self.state.pixel) != 2:
+            self.blame.object = ""
+
+    def _reference(self, compared: Compared) -> str:
+        wanted = self.state.reference
+        if wanted in compared.ids or (wanted == TRUTH and compared.truths):
+            return wanted
+        from engine.compare.alignment import reference
+
+        return compared.ids[reference(compared.results)]
+
+    def _colors(self, compared: Compared) -> dict[str, str]:
+        return {
+            label: fitter_color(one.run.fitter)
+            for label, one in zip(compared.labels, compared.found, strict=True)
+        }
+
+    def _show_race(self) -> None:
+        compared = self.compared
+        if compared is None:
+            return
+        tracks = {label: track(result.history, result.dof) for label, result in compared.results.items()}
+        colors = self._colors(compared)
+        dof = compared.found[0].result.dof
+        for run_id, events in self._tracks.items():
+            steps = [event for event in events if event["type"] == "step"]
+            if steps:
+                name = f"{fitter_label(self.choice.runs, run_id)} (running)"
+                history = {
+                    "step": [event["number"] for event in steps],
+                    **{
+                        key: [event[key] for event in steps]
+                        for key in ("seconds", "evaluations", "jacobians", "chi2_dof")
+                    },
+                }
+                tracks[name] = track(history, dof)
+                colors[name] = next(
+                    (row["color"] for row in self.choice.runs if row["id"] == run_id), "#8a949e"
+                )
+        self.race.show(tracks, colors, self.state.axis, dof, AXES[self.state.axis])
+        going = len(tracks) > len(compared.labels)
+        ends = {label: result.chi2 for label, result in compared.results.items()}
+        found = finishes(tracks, ends=ends) if going else race(compared.results)
+        self.race_words.object = words.race_words(found)
+        self.axis.shown = self.state.axis
+
+    def _show_crumb(self) -> None:
+        project = self.project
+        if project is None:
+            self.crumb.object = '<div class="row crumb-box"><h1>Compare</h1></div>'
+            return
+        self.crumb.object = (
+            f'<div class="row crumb-box"><a href="/fit/{escape(project.id)}">{escape(project.title)}</a>'
+            '<span class="muted" aria-hidden="true">/</span><h1>Compare</h1></div>'
+        )
+        self.links.object = (
+            '<nav class="row nowrap page-links" aria-label="Other pages">'
+            f'<a href="/fit/{escape(project.id)}">Workbench</a><a href="/runs/{escape(project.id)}">All runs</a></nav>'
+        )
+
+    def _show_query(self) -> None:
+        self.wall.query = self.state.query()
+
+    # --- what a person does
+
+    async def _on_choice(self, message: Message) -> None:
+        match message:
+            case {"type": "choose", "id": str(run_id), "on": bool(on)}:
+                self.state.choose(run_id, on)
+            case {"type": "none"}:
+                self.state.project = self.project.id if self.project else ""
+                self.state.runs = []
+            case {"type": "cancel", "id": str(run_id)}:
+                await asyncio.to_thread(self.services.jobs.cancel, run_id)
+            case {"type": "run_all", "draws": int(draws)} if draws in DRAWS and self.project is not None:
+                await self.run_all(self.project.id, draws)
+
+    async def run_all(self, project_id: str, draws: int) -> None:
+        """Start every fitter on the project's description as it is now, and compare what comes of it."""
+
+        def submit() -> list[str]:
+            description = self.store.project(project_id).description or {}
+            return [
+                self.services.jobs.submit(project_id, description, fitter, options).id
+                for fitter, options in run_all_options(draws).items()
+            ]
+
+        try:
+            runs = await asyncio.to_thread(submit)
+        except StoreError as error:
+            refusal = note("bad", str(error))
+            self.later(lambda: setattr(self.refusal, "object", refusal))
+            return
+        self.state.param.update(runs=runs, reference="", pixel=[])
+
+    async def _on_wall(self, message: Message) -> None:
+        match message:
+            case {"type": "pixel", "x": int(x), "y": int(y)}:
+                self.state.pixel = [x, y]
+                await self._ask(x, y)
+            case {"type": "help"}:
+                self.help.open = True
+
+    async def _ask(self, x: int, y: int) -> None:
+        compared = self.compared
+        if compared is None or len(compared.labels) < 2:
+            return
+        try:
+            text = words.blame_words(await asyncio.to_thread(compared.blame, x, y))
+        except engine.EngineError as error:
+            text = note("warn", str(error))
+
+        def show() -> None:
+            self.wall.pixel = [x, y]
+            self.blame.object = text
+
+        self.later(show)
+
+    def _on_axis(self, message: Message) -> None:
+        if message["axis"] in AXES:
+            self.state.axis = message["axis"]
+            self.later(self._show_race)
+
+    def _on_table(self, message: Message) -> None:
+        self.state.reference = str(message["reference"])
+        if self.compared is not None:
+            self.table.reference = self._reference(self.compared)
+
+    async def _estimate_loo(self) -> None:
+        compared = self.compared
+        if compared is None:
+            return
+        self.later(
+            lambda: self.loo.__setitem__(slice(None), [ui.html('<p class="muted">Rendering draws …</p>')])
+        )
+        rows = await asyncio.to_thread(criteria, compared.problems, compared.results, loo=True)
+
+        def show() -> None:
+            self.criteria.object = words.criteria_words(rows, compared.caution)
+            self.loo[:] = []
+
+        self.later(show)
+
+    # --- live
+
+    def _on_event(self, event: Event) -> None:
+        run_id = event["run"]
+        if run_id not in self.state.runs:
+            return
+        if event["type"] == "state":
+            self._reopen()
+            return
+        self._tracks.setdefault(run_id, []).append(event)
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, lambda: self.later(self._flush))
+
+    def _flush(self) -> None:
+        self._flushing = False
+        self._show_race()
+
+
+def fitter_label(rows: list[dict[str, Any]], run_id: str) -> str:
+    """Title and number of a run in the list."""
+    return next((f"{row['title']} {row['number']}" for row in rows if row["id"] == run_id), run_id)
+
+
+def ui_button(label: str, act: Callable[[], Any]) -> Any:
+    """A quiet button of words."""
+    button = pn.widgets.Button(label=label, margin=0)
+    button.on_click(lambda _: soon(act()))
+    return button
+
+
+def _section(title: str, *content: Any) -> Any:
+    heading = ui.html(f'<h2 class="section-title">{escape(title)}</h2>', **WIDE)
+    return pn.Column(heading, *content, **WIDE, styles={"gap": "8px"})
+
+
+def _pictures(compared: Compared, scatter: np.ndarray | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the wall paints: flat float32 arrays, averaged in blocks where the image is large."""
+    image = compared.problem.image
+    block = reduction(image.shape, MOST_SIDE)
+    pixels = for_display(image.data, block)
+    data: dict[str, Any] = {
+        "array": pixels.ravel(),
+        "shape": list(pixels.shape),
+        "origin": list(image.origin),
+        "block": block,
+        "limits": list(display_limits(image.data, image.mask)["99.5 %"]),
+    }
+    if scatter is not None:
+        known = scatter[np.isfinite(scatter)]
+        top = float(np.percentile(known, 99.9)) if known.size else 1.0
+        row, column = np.unravel_index(int(np.nanargmax(np.nan_to_num(scatter, nan=-1.0))), scatter.shape)
+        data["map"] = for_display(scatter, block).ravel()
+        data["map_limits"] = [0.0, max(top, 1e-3)]
+        data["map_words"] = (
+            f"Disagreement: the models scatter most at x {column + image.origin[0]}, y {row + image.origin[1]}, by "
+            f"{float(np.nanmax(scatter)):.3g} of the noise."
+        )
+    images = {}
+    for one, label in zip(compared.found, compared.labels, strict=True):
+        model, own = compared.models[label], one.problem.image
+        pull = np.where(own.weight > 0, (own.data - model) * np.sqrt(own.weight), np.nan)
+        images[one.run.id] = {
+            "model": for_display(model, block).ravel(),
+            "residual": for_display(pull, block).ravel(),
+        }
+    return data, images
+
+
+def _help() -> Any:
+    lines = "".join(
+        "<tr><td>" + " ".join(f"<kbd>{key}</kbd>" for key in keys.split()) + f"</td><td>{what}</td></tr>"
+        for keys, what in KEYS
+    )
+    return ui.dialog(
+        "Keyboard and mouse",
+        ui.html(
+            f'<table class="keys"><tbody>{lines}</tbody></table><p class="muted">In an image: drag to pan, wheel to '
+            "zoom, double-click for the whole image; all of them move together. Click a pixel to see what makes the "
+            "models differ there.</p>",
+            width=440,
+        ),
+    )
