@@ -14,7 +14,7 @@ import engine
 from dashboard.figures.palettes import fitter_color
 from dashboard.state.finished import Finished, finished
 from dashboard.state.posterior import fitter_title, short_labels
-from dashboard.state.runs import clock, kind_of
+from dashboard.state.runs import clock, kind_of, status_word
 from dashboard.store import NotFound, Run, Store, StoreError
 from engine.compare import (
     Blame,
@@ -249,7 +249,7 @@ def choice_rows(runs: Sequence[Run], chosen: Sequence[str]) -> list[dict[str, An
             "color": fitter_color(run.fitter),
             "when": clock(run.created),
             "kind": kind_of(run.status, run.converged),
-            "word": _word(run),
+            "word": status_word(run),
             "chi2_dof": "" if run.chi2_dof is None else f"{run.chi2_dof:.4f}",
             "chosen": run.id in chosen,
             "starred": run.starred,
@@ -257,9 +257,3 @@ def choice_rows(runs: Sequence[Run], chosen: Sequence[str]) -> list[dict[str, An
         }
         for place, run in enumerate(runs)
     ]
-
-
-def _word(run: Run) -> str:
-    if run.status == "finished":
-        return "converged" if run.converged else "not converged"
-    return {"queued": "waiting"}.get(run.status, str(run.status))

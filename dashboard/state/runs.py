@@ -22,6 +22,13 @@ def kind_of(status: str, converged: bool | None) -> str:
     return "warn" if status == RunStatus.CANCELLED else "info"
 
 
+def status_word(run: Run) -> str:
+    """How a run stands, in a word or two."""
+    if run.status is RunStatus.FINISHED:
+        return "converged" if run.converged else "not converged"
+    return WAITING.get(run.status, str(run.status))
+
+
 def run_rows(
     runs: Iterable[Run],
     *,
@@ -46,11 +53,7 @@ def run_rows(
     for place, run in enumerate(ordered):
         under_way = active.get(run.id)
         number = len(ordered) - place
-        word = WAITING.get(run.status) or (
-            ("converged" if run.converged else "not converged")
-            if run.status is RunStatus.FINISHED
-            else str(run.status)
-        )
+        word = status_word(run)
         rows.append(
             {
                 "id": run.id,
