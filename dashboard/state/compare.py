@@ -198,14 +198,19 @@ def run_labels(store: Store, run_ids: Iterable[str]) -> dict[str, str]:
             continue
     fitters = [run.fitter for run in runs.values()]
     numbers: dict[str, int] = {}
+    titles: dict[str, str] = {}
     for project in {run.project_id for run in runs.values()}:
+        titles[project] = store.project(project).title
         for place, run in enumerate(reversed(store.runs(project)), start=1):
             numbers[run.id] = place
-    return {
-        run_id: label(run.fitter)
-        + (f" {numbers.get(run_id, run_id)}" if fitters.count(run.fitter) > 1 else "")
-        for run_id, run in runs.items()
-    }
+    names: dict[str, str] = {}
+    for run_id, run in runs.items():
+        name = label(run.fitter)
+        if fitters.count(run.fitter) > 1:
+            name += f" {numbers.get(run_id, run_id)}"
+        # Runs of two projects may have the same number.
+        names[run_id] = f"{name} of {titles[run.project_id]}" if name in names.values() else name
+    return names
 
 
 def label(fitter: str) -> str:
