@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import param
 
+from dashboard import ui
 from dashboard.figures.palettes import IMAGE_PALETTES, RESIDUAL_PALETTES
 from dashboard.views.component import Component, script, styles
+
+KEYS = (
+    ("r m d", "Residual, model, data"),
+    ("t b s", "Side by side, blink, swipe"),
+    ("← →", "Blink: image before, after; swipe: move the line"),
+    ("+ −", "Zoom"),
+    ("0", "Whole image"),
+    ("?", "This help"),
+)
 
 
 class RunChoice(Component):
@@ -60,3 +72,20 @@ class AxisChoice(Component):
 
     _esm = script("axis_choice.js")
     _stylesheets = styles("run.css", "compare.css")
+
+
+def help_dialog() -> Any:
+    """The list of shortcuts, and how the mouse works in the images."""
+    lines = "".join(
+        "<tr><td>" + " ".join(f"<kbd>{key}</kbd>" for key in keys.split()) + f"</td><td>{what}</td></tr>"
+        for keys, what in KEYS
+    )
+    return ui.dialog(
+        "Keyboard and mouse",
+        ui.html(
+            f'<table class="keys"><tbody>{lines}</tbody></table><p class="muted">In an image: drag to pan, wheel to '
+            "zoom, double-click for the whole image; all of them move together. Click a pixel to see what makes the "
+            "models differ there.</p>",
+            width=440,
+        ),
+    )

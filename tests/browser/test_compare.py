@@ -94,7 +94,7 @@ def test_runs_of_several_fitters_are_compared(page: Page, runs: dict[str, list[s
     assert numbers[1] == pytest.approx(numbers[0], rel=1e-3), "LM and Iterative"
     expect(row).to_contain_text("reference")
     matrix = page.get_by_role("table", name="Tension between runs")
-    expect(matrix.get_by_role("row", name=re.compile("^LM"))).to_contain_text("σ")
+    expect(matrix.get_by_role("row", name=re.compile("^LM ·"))).to_contain_text("σ")
     expect(page.get_by_role("table", name="Race")).to_contain_text("1st")
     expect(page.get_by_role("table", name="Costs")).to_contain_text("Laplace")
     expect(page.get_by_role("table", name="Information criteria")).to_contain_text("Iterative")

@@ -12,14 +12,12 @@ import panel as pn
 
 import engine
 from dashboard import ui
-from dashboard.figures.limits import display_limits, for_display, reduction
 from dashboard.figures.palettes import fitter_color
-from dashboard.figures.race import race_figure
 from dashboard.jobs.events import Event
+from dashboard.pages.compare.race import RaceSection
 from dashboard.pages.later import Later
 from dashboard.services import Services
 from dashboard.state.compare import (
-    AXES,
     TRUTH,
     Compared,
     CompareState,
@@ -29,37 +27,18 @@ from dashboard.state.compare import (
     run_labels,
     table_rows,
 )
+from dashboard.state.compare_pictures import pictures
 from dashboard.state.run_all import DRAWS, run_all_options
 from dashboard.store import NotFound, Project, Run, StoreError
 from dashboard.views import compare_words as words
-from dashboard.views.compare import AxisChoice, RunChoice, ValueTable, Wall
+from dashboard.views.compare import RunChoice, ValueTable, Wall, help_dialog
 from dashboard.views.component import Message, soon
 from dashboard.views.verdict import note
-from engine.compare import DENOMINATOR, criteria, finishes, track
-from engine.compare.race import race
+from engine.compare import DENOMINATOR, criteria
 
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
 FULL: dict[str, Any] = {"sizing_mode": "stretch_both", "margin": 0}
 FLUSH_SECONDS = 0.25
-# Of an image on the wall; the fits use all pixels.
-MOST_SIDE = 1024
-KEYS = (
-    ("r m d", "Residual, model, data"),
-    ("t b s", "Side by side, blink, swipe"),
-    ("← →", "Blink: image before, after; swipe: move the line"),
-    ("+ −", "Zoom"),
-    ("0", "Whole image"),
-    ("?", "This help"),
-)
-
-
-def compare(services: Services) -> Any:
-    """The page that compares runs."""
-    ui.setup()
-    page = ComparePage(services)
-    pn.state.onload(page.start)
-    pn.state.on_session_destroyed(lambda _: page.close())
-    return page.view()
 
 
 class ComparePage:
@@ -74,7 +53,6 @@ class ComparePage:
         self.project: Project | None = None
         self.compared: Compared | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._tracks: dict[str, list[Event]] = {}
         self._flushing = False
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -84,9 +62,7 @@ class ComparePage:
         self.verdict = ui.html("", **WIDE)
         self.wall = Wall(self._on_wall, **WIDE, kind=self.state.kind, mode=self.state.mode)
         self.blame = ui.html("", **WIDE)
-        self.race = race_figure()
-        self.race_words = ui.html("", **WIDE)
-        self.axis = AxisChoice(self._on_axis, axes=[[key, key] for key in AXES], margin=0)
+        self.race = RaceSection(self.state, self.later)
         self.table = ValueTable(self._on_table, **WIDE)
         self.matrix = ui.html("", **WIDE)
         self.criteria = ui.html("", **WIDE)
@@ -95,7 +71,7 @@ class ComparePage:
         self.live = ui.live_region()
         self.crumb = ui.html("", **WIDE, styles=ui.CENTERED)
         self.links = ui.html("", margin=0, styles=ui.CENTERED)
-        self.help = _help()
+        self.help = help_dialog()
         self.empty = ui.html("", **FULL)
         self.wall.param.watch(lambda event: setattr(self.state, "kind", event.new), "kind")
         self.wall.param.watch(lambda event: setattr(self.state, "mode", event.new), "mode")
@@ -118,23 +94,19 @@ class ComparePage:
             styles={"gap": "10px"},
             scroll="y-auto",
         )
-        self.body = pn.Column(
-            self.verdict,
-            _section("Images", self.wall, self.blame),
-            _section("Do they agree?", self.matrix),
-            _section(
-                "The race",
-                self.axis,
-                pn.Row(
-                    pn.pane.Bokeh(self.race.figure, height=300, **WIDE, min_width=320),
-                    pn.Column(self.race_words, margin=0, width=450),
-                    **WIDE,
-                    styles={"gap": "18px", "flex-wrap": "wrap"},
-                ),
-            ),
+        before = [_section("Images", self.wall, self.blame), _section("Do they agree?", self.matrix)]
+        after = [
             _section("Parameters", self.table),
             _section("Costs", self.costs),
             _section("Which model?", self.criteria, self.loo),
+        ]
+        # A race can be watched before there is anything else to see.
+        self.sections = [*before, *after]
+        self.body = pn.Column(
+            self.verdict,
+            *before,
+            _section("The race", self.race.view()),
+            *after,
             **WIDE,
             styles={"gap": "24px"},
             visible=False,
@@ -208,10 +180,10 @@ class ComparePage:
             except NothingToCompare as reason:
                 refusal = str(reason)
         waiting = {labels[one]: str(by_id[one].message or by_id[one].status) for one in going}
-        self._tracks = {one: self.services.jobs.events(one) for one in going}
+        self.race.going = {one: self.services.jobs.events(one) for one in going}
         rows = await asyncio.to_thread(table_rows, compared) if compared else []
         map_ = await asyncio.to_thread(compared.disagreement) if compared else None
-        pictures = await asyncio.to_thread(_pictures, compared, map_) if compared else ({}, {})
+        painted = await asyncio.to_thread(pictures, compared, map_) if compared else ({}, {})
         if chosen != list(self.state.runs):
             return
 
@@ -227,20 +199,20 @@ class ComparePage:
             self.missing.object = words.missing_words(missing, waiting)
             self._show_crumb()
             self.refusal.object = note("warn", refusal) if refusal else ""
-            self.body.visible = compared is not None
-            self.empty.visible = compared is None
+            self.body.visible = bool(ended and compared) or bool(going)
+            self.empty.visible = not self.body.visible
+            for section in self.sections:
+                section.visible = compared is not None
+            colors = {one: fitter_color(by_id[one].fitter) for one in going}
             if compared is None:
-                if going:
-                    names = ", ".join(waiting)
-                    self.empty.object = (
-                        f'<div class="void"><h2>Running</h2><p class="muted">{escape(names)}: '
-                        "each appears here when it ends.</p></div>"
-                    )
-                else:
-                    self.empty.object = words.NO_RUNS if self.project else words.NO_PROJECT
+                self.empty.object = words.NO_RUNS if self.project else words.NO_PROJECT
+                self.verdict.object = note(
+                    "info", f"Running: {', '.join(waiting)}. Each appears here when it ends."
+                )
+                self.race.show(None, colors, labels)
                 return
-            self._show(compared, rows, *pictures)
-            self._show_race()
+            self._show(compared, rows, *painted)
+            self.race.show(compared, {**colors, **self._colors(compared)}, labels)
 
         self.later(show)
         if compared is not None and len(self.state.pixel) == 2:
@@ -329,35 +301,6 @@ class ComparePage:
             for label, one in zip(compared.labels, compared.found, strict=True)
         }
 
-    def _show_race(self) -> None:
-        compared = self.compared
-        if compared is None:
-            return
-        tracks = {label: track(result.history, result.dof) for label, result in compared.results.items()}
-        colors = self._colors(compared)
-        dof = compared.found[0].result.dof
-        for run_id, events in self._tracks.items():
-            steps = [event for event in events if event["type"] == "step"]
-            if steps:
-                name = f"{fitter_label(self.choice.runs, run_id)} (running)"
-                history = {
-                    "step": [event["number"] for event in steps],
-                    **{
-                        key: [event[key] for event in steps]
-                        for key in ("seconds", "evaluations", "jacobians", "chi2_dof")
-                    },
-                }
-                tracks[name] = track(history, dof)
-                colors[name] = next(
-                    (row["color"] for row in self.choice.runs if row["id"] == run_id), "#8a949e"
-                )
-        self.race.show(tracks, colors, self.state.axis, dof, AXES[self.state.axis])
-        going = len(tracks) > len(compared.labels)
-        ends = {label: result.chi2 for label, result in compared.results.items()}
-        found = finishes(tracks, ends=ends) if going else race(compared.results)
-        self.race_words.object = words.race_words(found)
-        self.axis.shown = self.state.axis
-
     def _show_crumb(self) -> None:
         project = self.project
         if project is None:
@@ -430,11 +373,6 @@ class ComparePage:
 
         self.later(show)
 
-    def _on_axis(self, message: Message) -> None:
-        if message["axis"] in AXES:
-            self.state.axis = message["axis"]
-            self.later(self._show_race)
-
     def _on_table(self, message: Message) -> None:
         self.state.reference = str(message["reference"])
         if self.compared is not None:
@@ -464,19 +402,14 @@ class ComparePage:
         if event["type"] == "state":
             self._reopen()
             return
-        self._tracks.setdefault(run_id, []).append(event)
+        self.race.follow(event)
         if not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, lambda: self.later(self._flush))
 
     def _flush(self) -> None:
         self._flushing = False
-        self._show_race()
-
-
-def fitter_label(rows: list[dict[str, Any]], run_id: str) -> str:
-    """Title and number of a run in the list."""
-    return next((f"{row['title']} {row['number']}" for row in rows if row["id"] == run_id), run_id)
+        self.race.draw()
 
 
 def ui_button(label: str, act: Callable[[], Any]) -> Any:
@@ -489,52 +422,3 @@ def ui_button(label: str, act: Callable[[], Any]) -> Any:
 def _section(title: str, *content: Any) -> Any:
     heading = ui.html(f'<h2 class="section-title">{escape(title)}</h2>', **WIDE)
     return pn.Column(heading, *content, **WIDE, styles={"gap": "8px"})
-
-
-def _pictures(compared: Compared, scatter: np.ndarray | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the wall paints: flat float32 arrays, averaged in blocks where the image is large."""
-    image = compared.problem.image
-    block = reduction(image.shape, MOST_SIDE)
-    pixels = for_display(image.data, block)
-    data: dict[str, Any] = {
-        "array": pixels.ravel(),
-        "shape": list(pixels.shape),
-        "origin": list(image.origin),
-        "block": block,
-        "limits": list(display_limits(image.data, image.mask)["99.5 %"]),
-    }
-    if scatter is not None:
-        known = scatter[np.isfinite(scatter)]
-        top = float(np.percentile(known, 99.9)) if known.size else 1.0
-        row, column = np.unravel_index(int(np.nanargmax(np.nan_to_num(scatter, nan=-1.0))), scatter.shape)
-        data["map"] = for_display(scatter, block).ravel()
-        data["map_limits"] = [0.0, max(top, 1e-3)]
-        data["map_words"] = (
-            f"Disagreement: the models scatter most at x {column + image.origin[0]}, y {row + image.origin[1]}, by "
-            f"{float(np.nanmax(scatter)):.3g} of the noise."
-        )
-    images = {}
-    for one, label in zip(compared.found, compared.labels, strict=True):
-        model, own = compared.models[label], one.problem.image
-        pull = np.where(own.weight > 0, (own.data - model) * np.sqrt(own.weight), np.nan)
-        images[one.run.id] = {
-            "model": for_display(model, block).ravel(),
-            "residual": for_display(pull, block).ravel(),
-        }
-    return data, images
-
-
-def _help() -> Any:
-    lines = "".join(
-        "<tr><td>" + " ".join(f"<kbd>{key}</kbd>" for key in keys.split()) + f"</td><td>{what}</td></tr>"
-        for keys, what in KEYS
-    )
-    return ui.dialog(
-        "Keyboard and mouse",
-        ui.html(
-            f'<table class="keys"><tbody>{lines}</tbody></table><p class="muted">In an image: drag to pan, wheel to '
-            "zoom, double-click for the whole image; all of them move together. Click a pixel to see what makes the "
-            "models differ there.</p>",
-            width=440,
-        ),
-    )
