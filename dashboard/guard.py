@@ -9,6 +9,8 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.routing import Matcher, Rule
 from tornado.web import Application, OutputTransform, RequestHandler
 
+from dashboard.access import NotHere, WithoutRule
+
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -19,8 +21,13 @@ _HEADERS = {
 
 
 def guard(application: Application, host_names: tuple[str, ...]) -> None:
-    """Make the whole application, pages and websockets included, answer only under these host names."""
-    application.default_router.rules.insert(0, Rule(OtherHost(host_names), RefuseHost))
+    """Make the whole application, pages and websockets included, answer only under these host names and only at
+    addresses that dashboard.access has a rule for.
+    """
+    application.default_router.rules[:0] = [
+        Rule(OtherHost(host_names), RefuseHost),
+        Rule(WithoutRule(), NotHere),
+    ]
     application.transforms.append(AddHeaders)
 
 
@@ -65,4 +72,5 @@ class AddHeaders(OutputTransform):
     ) -> tuple[int, HTTPHeaders, bytes]:
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
+        headers.pop("Server", None)  # which version answers is nobody's business
         return status_code, headers, chunk

@@ -42,7 +42,22 @@ def settings_page() -> str:
     return "".join(parts)
 
 
-PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page}
+def routes_page() -> str:
+    """docs/routes.md: every address of the server and who may open it."""
+    from dashboard.access import RULES, WHO  # loads tornado, which --help does without
+
+    parts = [
+        _HEAD.format(source="dashboard/access.py"),
+        "# Routes\n\nEvery address of the server, and who may open it. An address that is not here does not exist.\n",
+        "A page's websocket and scripts follow the page's rule.\n\n",
+        *(f"- **{access}**: {who}\n" for access, who in WHO.items()),
+        "\n| address | who | what |\n|---|---|---|\n",
+        *(f"| `{rule.route}` | {rule.access} | {rule.what} |\n" for rule in RULES),
+    ]
+    return "".join(parts)
+
+
+PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page, "routes.md": routes_page}
 
 
 def main(folder: Path = Path("docs")) -> None:

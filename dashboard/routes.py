@@ -1,4 +1,4 @@
-"""The HTTP routes beside the pages. Answers are JSON with one shape for errors.
+"""The HTTP routes beside the pages; dashboard.access says who may open them. Errors are JSON of one shape.
 
 POST /api/projects/{project}/files?role=image&name=galaxy.fits    the file as the body, streamed to disk
 GET  /api/runs/{run}/files/{name}                                 one of DOWNLOADS, or all.zip
@@ -14,20 +14,11 @@ from typing import Any
 from tornado.web import RequestHandler
 
 from dashboard.api.download import DownloadHandler
-from dashboard.api.handler import ApiHandler
 from dashboard.api.health import Checkup, HealthHandler
 from dashboard.api.inspection import Allowance, Inspector
 from dashboard.api.metrics import LoopDelay, MetricsHandler
 from dashboard.api.upload import UploadHandler
 from dashboard.services import Services
-from dashboard.store import NotFound
-
-
-class UnknownHandler(ApiHandler):
-    """Anything else below /api."""
-
-    def prepare(self) -> None:
-        raise NotFound("There is nothing at this address.")
 
 
 def api_routes(
@@ -52,5 +43,4 @@ def api_routes(
         (r"/api/health", HealthHandler, {**own, "checkup": checkup}),
         (r"/api/projects/([^/]+)/files", UploadHandler, {**own, "inspector": inspector}),
         (r"/api/runs/([^/]+)/files/([^/]+)", DownloadHandler, own),
-        (r"/api(?:/.*)?", UnknownHandler, own),
     ]

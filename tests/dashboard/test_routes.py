@@ -59,6 +59,16 @@ def test_pages_load_nothing_from_elsewhere(server, project, path):
         assert attribute not in text
 
 
+@pytest.mark.parametrize(
+    "path", ["/admin", "/liveness", "/rest/session_info", "/fit", "/fit/x/y", "/nothing/ws"]
+)
+def test_an_address_without_a_rule_does_not_exist(server, path):
+    answer = server.request("GET", path)
+    assert (answer.status, answer.body) == (404, b"There is nothing at this address.\n")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "server" not in answer.headers
+
+
 def test_a_missing_project_has_a_page_that_says_so(server):
     answer = server.request("GET", "/fit/nosuchthing1")
     assert answer.status == 200
