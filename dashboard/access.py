@@ -60,6 +60,8 @@ RULES: tuple[Rule, ...] = (
     Rule("/", Access.LOCAL, "Projects, examples, upload.", page=True),
     Rule("/fit/{project}", Access.LOCAL, "The workbench.", page=True),
     Rule("/run/{run}", Access.LOCAL, "One run: result, posterior, history.", page=True),
+    Rule("/compare", Access.LOCAL, "Runs side by side: those that `?runs=` names.", page=True),
+    Rule("/runs/{project}", Access.LOCAL, "All runs of a project.", page=True),
     Rule("/learn", Access.LOCAL, "Tutorials.", page=True),
     Rule("/learn/{page}", Access.LOCAL, "One tutorial.", page=True),
     Rule("/api/projects/{project}/files", Access.LOCAL, "Upload a file to a project."),
