@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dashboard.store import ROLES, File
-from dashboard.store.references import referenced
+from dashboard.store.references import DRAWN_MASK, referenced
 from engine.images import ExtensionInfo, FitsContents
 
 _KEY_ROLES = {key: role for role, key in ROLES.items()}
@@ -40,6 +40,8 @@ def file_rows(
     used = roles_of(description)
     rows = []
     for file in files:
+        if file.name == DRAWN_MASK and file.id not in used:
+            continue
         inside = contents.get(file.id)
         images = [one for one in inside.extensions if one.kind == "image"] if inside else []
         default = inside.default_index if inside else None

@@ -20,7 +20,7 @@ from dashboard.state.opening import opener
 from dashboard.state.presets import PRESETS
 from dashboard.state.workbench import Opened, Workbench
 from dashboard.store import File, StoreError, file_reference, with_file
-from dashboard.store.references import ROLES
+from dashboard.store.references import DRAWN_MASK, ROLES
 from engine import models
 from engine.images import FitsContents
 
@@ -70,7 +70,7 @@ class Session:
 
     def _look_into(self, files: Sequence[File]) -> None:
         for file in files:
-            if file.id not in self.contents:
+            if file.id not in self.contents and file.name != DRAWN_MASK:
                 try:
                     self.contents[file.id] = engine.inspect_fits(file.path, label=file.name)
                 except engine.EngineError:
@@ -108,7 +108,12 @@ class Session:
             if found is None:
                 return
             description, history = found
-            opened = await asyncio.to_thread(self.state.prepare, description)
+            self.state.refused = ""
+            try:
+                opened = await asyncio.to_thread(self.state.prepare, description)
+            except Refusal as error:  # a file that it names was deleted meanwhile
+                self.state.refused = str(error)
+                return
             self.state.travel(description, opened, history)
             await self._save()
 
@@ -215,7 +220,8 @@ class Session:
         """Take a file out of the project."""
         if role and not await self.change(lambda d: with_file(d, role, None)):
             return
-        await asyncio.to_thread(self.store.delete_file, file_id)
+        if (await asyncio.to_thread(self.store.file, file_id)).name != DRAWN_MASK:  # undo goes back to those
+            await asyncio.to_thread(self.store.delete_file, file_id)
         self.state.param.trigger("description")
 
     async def set_number(self, key: str, text: str) -> None:

@@ -24,6 +24,8 @@ ROLES: dict[str, str] = {
     "mask": "mask",
     "psf": "psf",
 }
+# What the files of drawn masks are called. Each stroke makes one: lists show only the one that is used.
+DRAWN_MASK = "drawn mask.fits.gz"
 _NOISE = ("sigma", "variance", "weight")
 _REFERENCE = re.compile(r"file:(?P<id>[a-z0-9]+)(?P<extension>\[[^\[\]/]{1,80}\])?")
 

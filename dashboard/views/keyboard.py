@@ -18,6 +18,7 @@ SHORTCUTS = (
     ("0", "Whole image"),
     ("+ −", "Zoom"),
     ("c", "Crosshair"),
+    ("m", "Mask by box, ellipse or polygon, in turn; Esc ends"),
     ("?", "This help"),
 )
 

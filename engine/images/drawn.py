@@ -54,7 +54,7 @@ def drawn_mask_file(drawn: DrawnMask) -> bytes:
 
     lines = regions_text(drawn.shapes).splitlines()
     header = fits.Header({"EXTNAME": "MASK"})
-    header["SOURCE"] = (drawn.source[:60], "where the mask below the shapes came from")
+    header["SOURCE"] = drawn.source[:60]
     hdus = [fits.PrimaryHDU(drawn.mask.astype(np.uint8), header)]
     if drawn.under is not None:
         hdus.append(fits.ImageHDU(drawn.under.astype(np.uint8), name=UNDER))
@@ -97,7 +97,7 @@ def begin_mask(
     Args:
         data: the image, whose shape the mask gets.
         mask: the mask in use, or None.
-        source: what to call that mask.
+        source: what that mask is called, to find it again.
         invert: true if non-zero means good in it.
 
     Raises:
@@ -113,7 +113,7 @@ def begin_mask(
     path, spec = split_extension(mask)
     with open_fits(path) as file:
         values = file.read("mask", spec).data
-    under, _ = mask_of(values, source or "The mask", shape, invert=invert)
+    under, _ = mask_of(values, "the mask", shape, invert=invert)
     return DrawnMask(shape, under=under, source=source)
 
 

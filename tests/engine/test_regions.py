@@ -202,7 +202,7 @@ def test_a_mask_of_another_shape_or_without_a_pixel_left_is_refused(tmp_path: Pa
     data, other = tmp_path / "data.fits", tmp_path / "other.fits"
     fits.PrimaryHDU(np.ones(SHAPE)).writeto(data)
     fits.PrimaryHDU(np.ones(SHAPE[::-1])).writeto(other)
-    with pytest.raises(engine.ImageError, match="shape of bad does not match"):
+    with pytest.raises(engine.ImageError, match="shape of the mask does not match"):
         begin_mask(data, other, source="bad")
     with pytest.raises(engine.ImageError, match="every pixel"):
         with_shapes(DrawnMask(SHAPE), [Shape("circle", (0.0, 0.0, 100.0))])

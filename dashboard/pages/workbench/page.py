@@ -12,6 +12,7 @@ from dashboard import ui
 from dashboard.pages import links
 from dashboard.pages.later import Later
 from dashboard.pages.workbench.fitting import FittingPart
+from dashboard.pages.workbench.mask import MaskPart
 from dashboard.pages.workbench.pictures import PicturesPart
 from dashboard.pages.workbench.scene import ScenePart
 from dashboard.services import Services
@@ -34,8 +35,9 @@ class WorkbenchPage:
         self.later = Later(pn.state.curdoc)
         self.session = Session(services, project.id)
         self.state = self.session.state
-        self.scene = ScenePart(services, self.session, self.later)
         self.pictures = PicturesPart(self.session, self.later)
+        self.mask = MaskPart(self.session, self.later, self.pictures)
+        self.scene = ScenePart(services, self.session, self.later, self.mask.files_arrived)
         self.fits = FittingPart(services, self.session, self.later)
         self.crumb = Crumb(self._on_title, title=project.title, **WIDE, styles=ui.CENTERED)
         self.help = help_dialog()
@@ -49,6 +51,7 @@ class WorkbenchPage:
         left = pn.Column(
             self.scene.images,
             self.scene.upload,
+            self.mask.bar,
             ui.rule(),
             self.scene.scene,
             **column,
@@ -87,7 +90,11 @@ class WorkbenchPage:
         return ui.page(
             self.project.title,
             header=[self.crumb, around, help_button],
-            main=[pn.Column(body, self.help, self.keyboard, sizing_mode="stretch_both", margin=0)],
+            main=[
+                pn.Column(
+                    body, self.help, self.mask.dialog, self.keyboard, sizing_mode="stretch_both", margin=0
+                )
+            ],
         )
 
     async def start(self) -> None:

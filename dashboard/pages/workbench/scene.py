@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import panel as pn
@@ -27,8 +28,15 @@ COLORS = ui.COMPONENT_COLORS
 class ScenePart:
     """Lists of images and components, and the parameter table."""
 
-    def __init__(self, services: Services, session: Session, later: Later) -> None:
+    def __init__(
+        self,
+        services: Services,
+        session: Session,
+        later: Later,
+        files_arrived: Callable[[Sequence[Mapping[str, Any]]], Awaitable[None]],
+    ) -> None:
         self.services = services
+        self._files_arrived = files_arrived
         self.session = session
         self.state = session.state
         self.later = later
@@ -125,7 +133,7 @@ class ScenePart:
 
     async def _on_upload(self, message: Message) -> None:
         if message["type"] == "done":
-            await self.session.files_arrived([taken["answer"] for taken in message["taken"]])
+            await self._files_arrived([taken["answer"] for taken in message["taken"]])
 
     def open(self) -> None:
         """Fill the lists."""

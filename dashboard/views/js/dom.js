@@ -27,6 +27,12 @@ const ICONS = {
   closer: '<circle cx="7" cy="7" r="4.5"/><path d="M10.5 10.5 14 14M7 5v4M5 7h4"/>',
   wider: '<circle cx="7" cy="7" r="4.5"/><path d="M10.5 10.5 14 14M5 7h4"/>',
   cross: '<path d="M8 1.5v4.2M8 10.3v4.2M1.5 8h4.2M10.3 8h4.2"/>',
+  box: '<path d="M3 4h10v8H3z"/>',
+  ellipse: '<ellipse cx="8" cy="8" rx="6" ry="4.2"/>',
+  polygon: '<path d="M3 6.5 8.5 2.5l5 4.5-2.5 6-6-.8z"/>',
+  minus: '<path d="M3 3h10v10H3z" stroke-dasharray="2 2"/><path d="M5.5 8h5"/>',
+  invert: '<circle cx="8" cy="8" r="5.5"/><path d="M8 2.5a5.5 5.5 0 0 1 0 11z" fill="currentColor"/>',
+  text: '<path d="M6 4.5 2.5 8 6 11.5M10 4.5 13.5 8 10 11.5"/>',
   upload: '<path d="M8 10.5V3M5 5.5 8 2.5l3 3M2.5 10.5v3h11v-3"/>',
 }
 
@@ -46,4 +52,11 @@ function icon_button(label, name, on_click, attributes = {}) {
 
 function note(kind, text) {
   return el("div", {class: `note ${kind}`}, icon({good: "good", warn: "warn", bad: "bad"}[kind] ?? "info"), el("span", {}, text))
+}
+
+// Whether a key goes into a field that takes text.
+function typing(event) {
+  const target = event.composedPath()[0]
+  return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName)
+    && !["checkbox", "radio", "button"].includes(target.type))
 }

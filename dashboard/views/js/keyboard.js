@@ -1,11 +1,6 @@
 // Shortcuts of the page. Letters typed into a field stay there.
 
 export function render({model}) {
-  const typing = (event) => {
-    const target = event.composedPath()[0]
-    return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName)
-      && !["checkbox", "radio", "button"].includes(target.type))
-  }
   const viewer = {1: "data", 2: "model", 3: "residual", 4: "all", b: "blink", c: "crosshair", 0: "home", "+": "zoom_in", "=": "zoom_in",
                   "-": "zoom_out"}
   const on_key = (event) => {
