@@ -106,6 +106,7 @@ def result_record(problem: Problem, result: FitResult) -> dict[str, Any]:
             "fitter": result.fitter,
             "options": result.options,
             "seed": result.seed,
+            "start": dict(zip(problem.names, problem.values, strict=True)),
             "history": result.history,
             "notes": result.notes,
             "derived": [asdict(quantity) for quantity in derived(problem, result)],

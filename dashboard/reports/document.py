@@ -76,6 +76,8 @@ class Figure:
     fits: tuple[Fit, ...]
     caption: str = ""
     names: tuple[str, ...] = ()
+    # Where a figure stood further up already, only a notebook, whose cell it is, shows it again.
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,20 @@ class Code:
 
 
 @dataclass(frozen=True)
+class Printed:
+    """What a cell prints; told elsewhere in words, so only a notebook and a project's page show it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Listing:
     """Text that is no Python, such as a fit description."""
 
     text: str
 
 
-Block = Heading | Prose | Note | Facts | Table | Figure | Code | Listing
+Block = Heading | Prose | Note | Facts | Table | Figure | Code | Printed | Listing
 
 
 @dataclass(frozen=True)
@@ -103,12 +112,12 @@ class Document:
         title: Of the report.
         subtitle: One line below it.
         blocks: In order.
-        inputs: Files that its notebook needs beside it: name there, and where they lie now.
-        description: The fit description that its notebook loads, with those names in it.
+        description: The fit description that its notebook loads, as plain values.
+        inputs: Files that the description names: name there, and where they lie now.
     """
 
     title: str
     subtitle: str
     blocks: tuple[Block, ...]
-    inputs: Mapping[str, Path] = field(default_factory=dict)
     description: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Path] = field(default_factory=dict)

@@ -13,14 +13,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dashboard.reports import interactive
-from dashboard.reports.document import Code, Document, Facts, Figure, Heading, Listing, Note, Prose, Table
+from dashboard.reports.document import Code, Document, Facts, Figure, Heading, Listing, Note, Printed, Prose, Table
 from dashboard.reports.markup import markdown, python
 from dashboard.reports.outputs import table
 
 
 def html(document: Document) -> str:
     """The file's text. Every text of a person or a file is escaped by the template."""
-    figures = [block for block in document.blocks if isinstance(block, Figure)]
+    shown = [
+        block
+        for block in document.blocks
+        if not isinstance(block, Printed) and not (isinstance(block, Figure) and block.again)
+    ]
+    figures = [block for block in shown if isinstance(block, Figure)]
     shared = interactive.count_images(figures)
     models: dict[str, Model] = {
         f"figure-{number}": interactive.model(one, shared) for number, one in enumerate(figures)
@@ -28,7 +33,7 @@ def html(document: Document) -> str:
     script, places = components(models) if models else ("", {})
     blocks: list[dict[str, Any]] = []
     contents = []
-    for block in document.blocks:
+    for block in shown:
         one = _block(block)
         if isinstance(block, Heading):
             one["anchor"] = anchor(block.text, len(blocks))
