@@ -27,6 +27,8 @@ Threads = Annotated[
     int,
     typer.Option("--threads", min=0, help="Threads to compute with; 0 takes one, or for large images all."),
 ]
+Pdf = Annotated[bool, typer.Option("--pdf", help="Write report.pdf too.")]
+Report = Annotated[bool, typer.Option("--report/--no-report", help="Write report.html and report.ipynb.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
@@ -74,11 +76,13 @@ def fit(
     bootstrap_kind: Annotated[
         str, typer.Option("--bootstrap-kind", help="Resample residuals in `blocks`, or `parametric` noise.")
     ] = "blocks",
+    report: Report = True,
+    pdf: Pdf = False,
     threads: Threads = 0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a description and write result.json, images.fits, parameters.ecsv and fit.yaml.
+    """Fit a description and write result.json, images.fits, parameters.ecsv, fit.yaml and a report.
 
     Exit code 0: converged; 1: not converged; 2: bad input.
     """
@@ -88,6 +92,7 @@ def fit(
 
         problem, result = command.fit(description, out, fitter, option or [], seed, quiet, threads)
         again = command.bootstrap(out, problem, result, bootstrap, bootstrap_kind, seed, quiet)
+        _report(out, report, pdf)
         if as_json:
             print(to_json({**result_record(problem, result), "folder": str(out)}), end="")
         else:
@@ -107,11 +112,13 @@ def compare(
             help="Instead of the file's; without either: lm,iterative,iterative-parameters,gradient.",
         ),
     ] = None,
+    report: Report = True,
+    pdf: Pdf = False,
     threads: Threads = 0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run several fitters from the same start: one folder each, and compare.json.
+    """Run several fitters from the same start: one folder each, compare.json and a report of all.
 
     Exit code 0: all converged; 1: not all; 2: bad input.
     """
@@ -120,6 +127,7 @@ def compare(
         from engine.outputs import to_json
 
         rows, comparison = command.compare(description, out, fitters, quiet, threads)
+        _report(out, report and comparison is not None, pdf)
         if as_json:
             print(to_json({"fitters": rows, "comparison": comparison, "folder": str(out)}), end="")
         else:
@@ -127,6 +135,35 @@ def compare(
             print(f"{command.race(rows)}{verdict}\n\nWritten to {out}")
     converged = all(row.get("converged", False) for row in rows)
     raise typer.Exit(talk.CONVERGED if converged else talk.NOT_CONVERGED)
+
+
+def _report(folder: Path, wanted: bool, pdf: bool) -> None:
+    """Write the reports of what was just fitted."""
+    if wanted or pdf:
+        from dashboard.commands.report import report
+
+        report(folder, [*(("html", "ipynb") if wanted else ()), *(("pdf",) if pdf else ())])
+
+
+@app.command("report")
+def report_command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that fit or compare wrote.")],
+    pdf: Pdf = False,
+    zipped: Annotated[
+        bool, typer.Option("--zip", help="Write report.zip too: the notebook with its data beside it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write report.html and report.ipynb of a run or a comparison into its folder.
+
+    Exit code 0: written; 2: there is no finished run in the folder, or its images are gone.
+    """
+    with talk.sentences(as_json):
+        from dashboard.commands.report import report
+
+        kinds = ["html", "ipynb", *(["pdf"] if pdf else []), *(["zip"] if zipped else [])]
+        written = [str(path) for path in report(run, kinds)]
+        print(json.dumps({"files": written}, indent=2) if as_json else "\n".join(written))
 
 
 @app.command()

@@ -28,7 +28,6 @@ from dashboard.reports.document import (
 )
 from dashboard.words import measured
 from engine import fitters
-from engine.compare import compare
 from engine.outputs import plain, versions
 
 # More parameters than these make a corner plot that nobody can read on a page.
@@ -66,7 +65,9 @@ def report(
     blocks += cells(fits, loading) if middle is None else middle
     blocks += closing(fits, description)
     image = best.problem.image
-    subtitle = f"{image.name}, {image.shape[1]} × {image.shape[0]} pixels; {datetime.now(UTC):%d %B %Y, %H:%M} UTC"
+    subtitle = (
+        f"{image.name}, {image.shape[1]} × {image.shape[0]} pixels; {datetime.now(UTC):%d %B %Y, %H:%M} UTC"
+    )
     return Document(title, subtitle, tuple(blocks), description, inputs or {})
 
 
@@ -93,7 +94,10 @@ def opening(fits: Sequence[Fit]) -> list[Block]:
         parameters(best),
     ]
     if len(fits) > 1:
-        blocks += [contest(fits), Figure("mosaic", tuple(fits), "Residual in units of the noise, of each fit.")]
+        blocks += [
+            contest(fits),
+            Figure("mosaic", tuple(fits), "Residual in units of the noise, of each fit."),
+        ]
     return blocks
 
 
@@ -103,7 +107,7 @@ def cells(fits: Sequence[Fit], loading: str = LOADING) -> list[Block]:
     blocks: list[Block] = [
         Heading("The fits, to run again" if len(fits) > 1 else "The fit, to run again"),
         Code(f"import engine\nfrom engine import plots\n\n{loading}\nplots.image(problem)"),
-        Figure("image", (best,), "The image, and the half-light ellipses of the start."),
+        Figure("image", (best,), "The image, and the half-light ellipses of the start.", again=True),
     ]
     for one in fits:
         blocks += [
@@ -122,15 +126,17 @@ def cells(fits: Sequence[Fit], loading: str = LOADING) -> list[Block]:
         blocks += [
             Heading("Posterior", 3),
             Code(f"names = {list(names)!r}\nplots.corner(problem, {{{listed}}}, names)"),
-            Figure("corner", chosen, "Contours hold 39 % and 86 %: one and two sigma in two dimensions.", names),
+            Figure(
+                "corner", chosen, "Contours hold 39 % and 86 %: one and two sigma in two dimensions.", names
+            ),
         ]
     if len(fits) > 1:
         listed = ", ".join(f'"{one.label}": {one.variable}' for one in fits)
         blocks += [
             Heading("Agreement", 3),
             Code(
-                f"from engine.compare import compare\n\nresults = {{{listed}}}\n"
-                "print(compare(problem, results).verdict)\nplots.race(results)"
+                f"results = {{{listed}}}\n"
+                "print(engine.compare(problem, results).verdict)\nplots.race(results)"
             ),
             Printed(agreement(fits)),
             Figure("race", tuple(fits), "χ² per degree of freedom above the lowest, against time."),
@@ -142,21 +148,27 @@ def closing(fits: Sequence[Fit], description: Mapping[str, Any]) -> list[Block]:
     """Where it all comes from: versions, seeds, hashes, times; how to cite; the description."""
     found = dict(fits[0].versions) or versions()
     rows = tuple(
-        (one.label, _options(one.result.options), str(one.result.seed), f"{one.result.seconds:.2f}",
-         str(one.result.evaluations), str(one.result.jacobians))
+        (
+            one.label,
+            str(one.result.seed),
+            f"{one.result.seconds:.2f}",
+            str(one.result.evaluations),
+            str(one.result.jacobians),
+        )
         for one in fits
-    )  # fmt: skip
+    )
     hashes = tuple((name, f"sha256 {value}") for name, value in fits[0].problem.image.hashes.items())
     facts = (
         ("versions", ", ".join(f"{name} {version}" for name, version in found.items())),
         ("device", fits[0].problem.device),
         ("likelihood", fits[0].problem.likelihood),
         *hashes,
+        *((f"options of {one.label}", _options(one.result.options)) for one in fits),
     )
     text = yaml.safe_dump(
         plain(description), sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
     )
-    columns = ("fit", "options", "seed", "seconds", "models", "Jacobians")
+    columns = ("fit", "seed", "seconds", "models", "Jacobians")
     return [
         Heading("Provenance"),
         Facts(facts),
@@ -164,7 +176,9 @@ def closing(fits: Sequence[Fit], description: Mapping[str, Any]) -> list[Block]:
         Heading("Citation"),
         Listing(CITATION % (found.get("residua", "0"), datetime.now(UTC).year)),
         Heading("Fit description"),
-        Prose("Where the fits started. With the data beside it, `residua fit fit.yaml --out result` fits it again."),
+        Prose(
+            "Where the fits started. With the data beside it, `residua fit fit.yaml --out result` fits it again."
+        ),
         Listing(text),
     ]
 
@@ -180,7 +194,9 @@ def parameters(one: Fit) -> Table:
         if parameter.link is not None:
             remark = f"= {parameter.link.text}"
         rows.append((parameter.key, value, f"± {uncertainty}" if uncertainty else "", parameter.unit, remark))
-    return Table(("parameter", "value", "uncertainty", "unit", ""), tuple(rows), f"Best values of {one.label}.")
+    return Table(
+        ("parameter", "value", "uncertainty", "unit", ""), tuple(rows), f"Best values of {one.label}."
+    )
 
 
 def contest(fits: Sequence[Fit]) -> Table:
@@ -202,7 +218,7 @@ def contest(fits: Sequence[Fit]) -> Table:
 def agreement(fits: Sequence[Fit]) -> str:
     """Whether the fits agree, in words; why they cannot be compared where they cannot."""
     try:
-        return compare(
+        return engine.compare(
             {one.label: one.problem for one in fits}, {one.label: one.result for one in fits}
         ).verdict
     except engine.EngineError as error:
@@ -235,9 +251,13 @@ def call(one: Fit) -> str:
     options = dict(result.options)
     if result.fitter in kinds:
         defaults = kinds[result.fitter]().options()
-        options = {name: value for name, value in options.items() if plain(value) != plain(defaults.get(name))}
+        options = {
+            name: value for name, value in options.items() if plain(value) != plain(defaults.get(name))
+        }
     written = "".join(f", {name}={plain(value)!r}" for name, value in options.items())
-    if "+" in result.fitter:  # a chain's options are by member, and members may have names that Python does not
+    if (
+        "+" in result.fitter
+    ):  # a chain's options are by member, and members may have names that Python does not
         written = f", **{plain(options)!r}"
     return f'engine.fit(problem, "{result.fitter}", seed={result.seed}{written})'
 
@@ -253,4 +273,6 @@ def variable(label: str, taken: Sequence[str]) -> str:
 
 
 def _options(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in plain(options).items() if value not in (None, {}, []))
+    return ", ".join(
+        f"{name} {value}" for name, value in plain(options).items() if value not in (None, {}, [])
+    )

@@ -113,7 +113,8 @@ def _markdown(block: Any) -> str:
         case Table(columns, rows, caption):
             lines = [columns, ["---"] * len(columns), *rows]
             table = "\n".join(
-                "| " + " | ".join(cell if cell == "---" else literal(cell) for cell in row) + " |" for row in lines
+                "| " + " | ".join(cell if cell == "---" else literal(cell) for cell in row) + " |"
+                for row in lines
             )
             return f"{table}\n\n{literal(caption)}".rstrip()
         case Listing(text):
@@ -124,7 +125,9 @@ def _markdown(block: Any) -> str:
 
 def literal(text: str) -> str:
     """Plain text as Markdown that shows just that: no markup, no HTML, one line."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>()#+!|$~&" else letter for letter in " ".join(text.split()))
+    return "".join(
+        f"\\{letter}" if letter in r"\`*_{}[]<>()#+!|$~&" else letter for letter in " ".join(text.split())
+    )
 
 
 def escaped_html(text: str) -> str:

@@ -13,7 +13,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dashboard.reports import interactive
-from dashboard.reports.document import Code, Document, Facts, Figure, Heading, Listing, Note, Printed, Prose, Table
+from dashboard.reports.document import (
+    Code,
+    Document,
+    Facts,
+    Figure,
+    Heading,
+    Listing,
+    Note,
+    Printed,
+    Prose,
+    Table,
+)
 from dashboard.reports.markup import markdown, python
 from dashboard.reports.outputs import table
 

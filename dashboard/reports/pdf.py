@@ -7,6 +7,7 @@ import re
 import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -71,7 +72,7 @@ class _Paper:
             self.y = MARGIN
             foot = 1 - (HEIGHT - 0.45) / HEIGHT
             short = textwrap.shorten(self._title, 80)
-            common = {"fontsize": 7.5, "color": QUIET, "parse_math": False}
+            common: Any = {"fontsize": 7.5, "color": QUIET, "parse_math": False}
             self._sheet.text(MARGIN / WIDTH, foot, short, **common)
             self._sheet.text(1 - MARGIN / WIDTH, foot, str(self._number), ha="right", **common)
         return self._sheet
@@ -115,7 +116,9 @@ class _Paper:
             )
             self.y += height
 
-    def columns(self, cells: Sequence[str], at: Sequence[float], size: float, color: str, right: Sequence[bool]) -> None:
+    def columns(
+        self, cells: Sequence[str], at: Sequence[float], size: float, color: str, right: Sequence[bool]
+    ) -> None:
         """One row of a table; ``at`` are the columns' left edges and the table's right one, inches."""
         height = 1.55 * size / 72
         sheet = self.room(height)

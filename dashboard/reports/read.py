@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -39,12 +40,16 @@ def report_of_fits(found: list[tuple[Path, Fit]], folder: Path, scratch: Path, t
     start = start_of(fits[0].problem)
     # A run's own description stands at the result, so its notebook goes back to the start.
     path = (folders[0] / "fit.yaml").relative_to(folder).as_posix()
-    values = {name: float(value) for name, value in zip(fits[0].problem.names, fits[0].problem.values, strict=True)}
+    values = {
+        name: float(value) for name, value in zip(fits[0].problem.names, fits[0].problem.values, strict=True)
+    }
     description, inputs = gathered(start, {}, scratch)
     title = title or f"{fits[0].label} of {fits[0].problem.image.name}"
     if len(fits) > 1:
         title = f"{len(fits)} fits of {fits[0].problem.image.name}"
-    loading = f'problem = engine.load("{path}").started(\n    {values!r}\n)'
+    items = textwrap.wrap(", ".join(f"{name!r}: {value!r}" for name, value in values.items()), 100)
+    start_values = "\n".join(f"    {line}" for line in items)
+    loading = f'start = {{\n{start_values}\n}}\nproblem = engine.load("{path}").started(start)'
     return report(title, fits, description, inputs=inputs, loading=loading)
 
 
@@ -68,7 +73,9 @@ def named(fits: list[Fit]) -> list[Fit]:
             label, number = f"{one.label} {number}", number + 1
         labels.append(label)
         names.append(variable(one.result.fitter if label == one.label else label, names))
-    return [replace(one, label=label, variable=name) for one, label, name in zip(fits, labels, names, strict=True)]
+    return [
+        replace(one, label=label, variable=name) for one, label, name in zip(fits, labels, names, strict=True)
+    ]
 
 
 def label_of(fitter: str) -> str:
@@ -87,7 +94,7 @@ def portable(document: Document) -> Document:
     blocks = []
     for block in document.blocks:
         if isinstance(block, Code) and "problem = engine.load(" in block.source:
-            head, _, rest = block.source.partition("problem = engine.load(")
+            head, _, rest = block.source.partition("start = {")
             block = Code(f"{head}{LOADING}\n{rest.rpartition(chr(10))[2]}")
         blocks.append(block)
     return replace(document, blocks=tuple(blocks))

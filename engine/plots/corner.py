@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from scipy.ndimage import gaussian_filter
 
 from engine.colors import fitter_color
 from engine.plots.fits import around
-from engine.plots.picture import QUIET, Picture, picture, style
+from engine.plots.picture import QUIET, Picture, style
 from engine.problem import Problem
 from engine.results import FitResult
 
@@ -43,29 +44,32 @@ def corner(
     n = len(names)
     with style():
         side = min(1.5, 11 / n)
-        figure, axes = picture(n, n, (side * n + 0.9, side * n + 0.7))
-        figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+        width, height = side * n + 0.9, side * n + 0.75
+        figure = Picture(figsize=(width, height))
+        # Placed by hand: with some hundred cells the layout engine takes seconds.
+        room = {
+            "left": 0.8 / width,
+            "right": 1 - 0.1 / width,
+            "bottom": 0.65 / height,
+            "top": 1 - 0.1 / height,
+        }
+        grid = figure.add_gridspec(n, n, wspace=0.07, hspace=0.07, **room)
         limits = [_limits(problem, several, name) for name in names]
         for i in range(n):
-            for j in range(n):
-                place = axes[i, j]
-                if j > i:
-                    place.set_axis_off()
-                    continue
+            for j in range(i + 1):
+                place = figure.add_subplot(grid[i, j])
                 place.set_xlim(limits[j])
                 if j < i:
                     place.set_ylim(limits[i])
                 for result in several.values():
                     _draw(place, problem, result, names[j], None if i == j else names[i])
                 _mark(place, truth, names[j], None if i == j else names[i])
-                _label(place, names, i, j, n)
-        handles = [
-            axes[0, 0].plot([], [], color=fitter_color(result.fitter), lw=2)[0] for result in several.values()
-        ]
+                _label(place, names, i, j, side)
+        handles = [Line2D([], [], color=fitter_color(result.fitter), lw=2) for result in several.values()]
         if n > 1 and (len(several) > 1 or truth):
             labels = list(several)
             if truth:
-                handles.append(axes[0, 0].axvline(np.nan, color=QUIET, lw=1, ls="--"))
+                handles.append(Line2D([], [], color=QUIET, lw=1, ls="--"))
                 labels.append("truth")
             figure.legend(handles, labels, loc="upper right")
     return figure
@@ -155,7 +159,11 @@ def _mark(place: Axes, truth: Mapping[str, float] | None, x: str, y: str | None)
         place.axhline(truth[y], color=QUIET, lw=1, ls="--")
 
 
-def _label(place: Any, names: Sequence[str], i: int, j: int, n: int) -> None:
+def _label(place: Any, names: Sequence[str], i: int, j: int, side: float) -> None:
+    n = len(names)
+    # At the same distance from every cell, however long its numbers.
+    place.xaxis.set_label_coords(0.5, -0.36 / side)
+    place.yaxis.set_label_coords(-0.46 / side, 0.5)
     size = 8 if n <= 8 else 5.5
     place.tick_params(length=2, labelsize=max(4.5, size - 1.5))
     place.locator_params(nbins=3)
