@@ -64,7 +64,8 @@ def test_the_example_is_fitted_from_the_shell(seed, tmp_path):
     assert "lm: step " in finished.stderr, "plain lines where there is no terminal"
     assert "\x1b" not in finished.stdout + finished.stderr
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"result.json", "images.fits", "parameters.ecsv", "fit.yaml"}
+    made = {"result.json", "images.fits", "parameters.ecsv", "fit.yaml"}
+    assert names == {*made, "report.html", "report.ipynb"}
 
 
 def test_a_fit_answers_in_json(tmp_path):
