@@ -23,7 +23,7 @@ from dashboard.corner_route import corner_routes
 from dashboard.guard import guard
 from dashboard.jobs import Jobs
 from dashboard.listen import check_port, free_port
-from dashboard.pages import compare, fit, home, learn, run, runs
+from dashboard.pages import compare, fit, home, learn, report, run, runs
 from dashboard.routes import api_routes
 from dashboard.services import Services
 from dashboard.settings import Settings
@@ -107,6 +107,7 @@ def _serve(services: Services, port: int) -> Server:
         "/run/{run}": _page(lambda: run.run(services, pn.state.route_params["run"])),
         "/compare": _page(lambda: compare.compare(services)),
         "/runs/{project}": _page(lambda: runs.runs(services, pn.state.route_params["project"])),
+        "/report/{project}": _page(lambda: report.report(services, pn.state.route_params["project"])),
         "/learn": _page(lambda: learn.index(services)),
         "/learn/{page}": _page(lambda: learn.learn(services, pn.state.route_params["page"])),
     }

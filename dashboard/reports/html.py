@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import bokeh
 from bokeh.embed import components
 from bokeh.models import Model
-from bokeh.resources import Resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -59,9 +60,18 @@ def html(document: Document) -> str:
         blocks=blocks,
         contents=contents,
         script=Markup(script),
-        # Only Bokeh's core: no widgets, no tables, no WebGL, and no MathJax, which it would fetch when needed.
-        resources=Markup(Resources(mode="inline", components=["bokeh"]).render()) if models else Markup(""),
+        resources=_bokeh() if models else Markup(""),
     )
+
+
+@lru_cache(maxsize=1)
+def _bokeh() -> Markup:
+    """BokehJS itself: no widgets, no tables, no WebGL, and no MathJax, which it would fetch when needed.
+
+    Read from its file, since Bokeh's own Resources also link what other loaded packages, such as Panel, add to them.
+    """
+    source = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
+    return Markup(f"<script>{source.read_text(encoding='utf-8')}</script>")
 
 
 def anchor(text: str, number: int) -> str:

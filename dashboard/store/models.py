@@ -94,3 +94,20 @@ class RunRow(Base):
     note: Mapped[str] = mapped_column(String(4000), default="", server_default="")
     starred: Mapped[bool] = mapped_column(default=False, server_default=false())
     deleted: Mapped[datetime | None]
+
+
+class JournalRow(Base):
+    """One action in a project: an edit (from one description to the next), a run, or a note in between."""
+
+    __tablename__ = "journal"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    place: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16))
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    run_id: Mapped[str | None] = mapped_column(String(16))
+    note: Mapped[str] = mapped_column(String(20000), default="", server_default="")
+    hidden: Mapped[bool] = mapped_column(default=False, server_default=false())
+    created: Mapped[datetime]

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from dashboard.store.database import open_database
 from dashboard.store.errors import NotFound, StoreError
 from dashboard.store.files import Blob, Files, Incoming
+from dashboard.store.journal import Journal, add_edit, add_run
 from dashboard.store.lock import FolderLock
 from dashboard.store.models import FileRow, ProjectRow, RunRow
 from dashboard.store.names import display_name, display_note, display_tags, display_title, is_id, new_id
@@ -60,6 +61,7 @@ class Store:
             self._lock.release()
             raise
         self._session = sessionmaker(self._engine, expire_on_commit=False)
+        self.journal = Journal(self._session)
         self.purge_runs(before=datetime.now(UTC) - UNDO_TIME)
 
     def close(self) -> None:
@@ -105,6 +107,7 @@ class Store:
             if title is not None:
                 row.title = display_title(title)
             if description is not None:
+                add_edit(session, project_id, row.description, description)
                 row.description = dict(description)
             row.updated = datetime.now(UTC)
             return _project(row)
@@ -226,6 +229,7 @@ class Store:
         with self._session.begin() as session:
             _get(session, ProjectRow, project_id, "project").updated = row.created
             session.add(row)
+            add_run(session, project_id, row.id)
         return _run(row)
 
     def run(self, run_id: str) -> Run:
