@@ -133,9 +133,10 @@ def _answer(sender: Connection, path: str, name: str, role: str, allowance: Allo
 
 
 def _limit(allowance: Allowance) -> None:
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    memory = pages * resource.getpagesize() + allowance.memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    statm = Path("/proc/self/statm")
+    if statm.exists():  # only Linux tells, and only Linux holds a process to it
+        memory = int(statm.read_text().split()[0]) * resource.getpagesize() + allowance.memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (allowance.seconds, allowance.seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it reads; there is nothing that it should write
