@@ -14,6 +14,10 @@ os.environ["BOKEH_RESOURCES"] = "server"
 
 import panel as pn
 import torch
+
+# Draws are read with xarray, which loads pandas, and Bokeh looks at pandas at each change: loaded on a thread later, it
+# would be seen half made.
+import xarray  # noqa: F401
 from bokeh.server.server import Server
 from tornado.ioloop import IOLoop
 

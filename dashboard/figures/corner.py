@@ -240,7 +240,8 @@ def _add_marks(plot: figure, shapes: CornerShapes) -> None:
         ("brushed", np.empty((0, 2)), "circle", BRUSHED, 3),
     ):
         source = ColumnDataSource(mark_columns(points), name=f"{name}-source")
-        plot.scatter("x", "y", source=source, marker=marker, color=color, size=size, alpha=0.8, name=name)
+        small = size if len(shapes.names) <= _UPRIGHT else size - 1
+        plot.scatter("x", "y", source=source, marker=marker, color=color, size=small, alpha=0.8, name=name)
 
 
 def mark_columns(points: np.ndarray) -> dict[str, np.ndarray]:

@@ -39,7 +39,7 @@ def pair_figure(shapes: CornerShapes, truths: Mapping[str, float] | None = None,
         tools=[pan, box, LassoSelectTool(), wheel, ResetTool()],
         active_drag=box,
         active_scroll=wheel,
-        toolbar_location="above",
+        toolbar_location="right",
         background_fill_color=None,
         border_fill_color=None,
         outline_line_color=None,
@@ -118,6 +118,8 @@ def pair_figure(shapes: CornerShapes, truths: Mapping[str, float] | None = None,
 def _add_contours(plot: figure, shapes: CornerShapes) -> None:
     """The contours of the cell (1, 0), back in the parameters' units."""
     width = shapes.high - shapes.low
+    labels = {sheet.view.color: sheet.view.label for sheet in shapes.sheets}
+    drawn = {sheet.view.color for sheet in shapes.sheets if sheet.draws is not None}
     for path in shapes.paths:
         points = path.points
         inside = (points[:, 0] < 1) & (points[:, 1] < 1)
@@ -132,4 +134,5 @@ def _add_contours(plot: figure, shapes: CornerShapes) -> None:
             line_width=1.5,
             line_dash=path.dash,
             name="contour",
+            **({} if path.color in drawn else {"legend_label": labels[path.color]}),
         )

@@ -26,6 +26,7 @@ from dashboard.views.run import Picker, SortedTable
 from engine.samplers.diagnostics import autocorrelation
 
 MOST_LAGS = 60
+MOST_MARKED = 250
 
 
 class TracesSection(Section):
@@ -74,7 +75,11 @@ class TracesSection(Section):
 def _mark(traces: Traces, draws: np.ndarray, numbers: np.ndarray | None) -> None:
     """Mark the selected draws on traces of just these parameters."""
     if draws.shape[-1] == len(traces.low):
-        points = np.empty((0, 2)) if numbers is None else traces.marks(draws, numbers)
+        # A trace covered by marks shows neither.
+        chosen = (
+            np.empty(0, dtype=int) if numbers is None else numbers[:: -(-max(len(numbers), 1) // MOST_MARKED)]
+        )
+        points = traces.marks(draws, chosen)
         traces.traces.select_one({"name": "brushed-traces-source"}).data = mark_columns(points)
 
 

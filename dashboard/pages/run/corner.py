@@ -23,6 +23,7 @@ from dashboard.state.run_page import overlay_rows, parameter_groups
 from dashboard.views.component import soon
 from dashboard.views.run import Brush, Picker
 
+MOST_MARKED = 8000  # points in all cells; more would hide what is under them
 LOOKED_AT = 3.0  # residuals are shown from -3 to 3 sigma
 
 
@@ -142,7 +143,7 @@ class CornerSection(Section):
         return (
             np.empty((0, 2))
             if shapes is None or numbers is None or flat is None
-            else shapes.marks(flat[numbers])
+            else shapes.marks(flat[numbers], MOST_MARKED)
         )
 
     async def _show_maps(self) -> None:

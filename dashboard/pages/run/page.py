@@ -87,7 +87,6 @@ class RunPage:
             self.outcome,
             self.sections,
             self.controls,
-            ui.rule(),
             self.files,
             self.live,
             margin=0,
@@ -159,7 +158,7 @@ class RunPage:
             self.outcome.object = verdict.note("info", f"{text}. This page changes when the run ends.")
             self.stage[:] = [
                 ui.html(
-                    '<h2 class="section">χ²/dof against step, as it comes</h2><p class="muted">The result, and of '
+                    '<h2 class="panel-title">χ²/dof against step, as it comes</h2><p class="muted">The result, and of '
                     "samplers the posterior, appear here when the run has ended.</p>",
                     **WIDE,
                 ),

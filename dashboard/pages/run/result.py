@@ -18,7 +18,6 @@ from dashboard.words import measured
 _DERIVED_COLUMNS = [
     column("name", "Quantity", number=False),
     column("value", "Value"),
-    column("unit", "Unit", number=False),
 ]
 
 
@@ -52,7 +51,7 @@ class ResultSection(Section):
             title("Options"),
             ui.html(_options(option_rows(result)), **WIDE),
             margin=0,
-            width=346,
+            width=364,
             styles={"gap": "4px"},
         )
         self.view = pn.Column(
@@ -86,8 +85,12 @@ def _derived_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": {"text": f"{quantity['component']} {name}", "title": quantity["help"]},
-                "value": number_cell(value, f"{text} ± {uncertainty}" if uncertainty else text),
-                "unit": {"text": quantity["unit"]},
+                "value": number_cell(
+                    value,
+                    f"{text} ± {uncertainty} {quantity['unit']}"
+                    if uncertainty
+                    else f"{text} {quantity['unit']}",
+                ),
             }
         )
     return rows
