@@ -60,7 +60,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     made = []
     for fitter, options in (
         ("lm", {}),
-        ("elliptical", {"chains": 2, "warmup": 40, "draws": 100}),
+        ("elliptical", {"chains": 2, "warmup": 20, "draws": 60}),
         ("lm", {}),
     ):
         made.append(store.create_run(project.id, project.description, fitter, options))
@@ -128,19 +128,19 @@ def test_a_sampler_from_its_queue_to_its_posterior(page: Page, runs: Runs) -> No
     page.mouse.move(*place(page, "pair", (low + high) / 2, (bottom + top) / 2), steps=4)
     page.mouse.move(*place(page, "pair", (low + high) / 2, bottom + 0.98 * (top - bottom)), steps=4)
     page.mouse.up()
-    selected = page.get_by_text(re.compile(r"\d+ of 200 draws selected"))
+    selected = page.get_by_text(re.compile(r"\d+ of 120 draws selected"))
     expect(selected).to_be_visible()
-    assert 40 < int(selected.inner_text().split()[0]) < 160
+    assert 20 < int(selected.inner_text().split()[0]) < 100
     wait_for_colors(page, "map-brushed-residual")
 
     tab(page, "Traces")
     wait_for_colors(page, "traces")
     wait_for_colors(page, "ranks", 5)
-    page.wait_for_function(f"() => ({POINTS})('brushed-traces-source') > 30")
+    page.wait_for_function(f"() => ({POINTS})('brushed-traces-source') > 20")
 
     tab(page, "Corner plot")
     page.get_by_role("button", name="Back to all pairs").click()
-    page.wait_for_function(f"() => ({POINTS})('brushed-source') > 30")
+    page.wait_for_function(f"() => ({POINTS})('brushed-source') > 20")
 
 
 def test_keys_alone_reach_a_pair_and_select_in_it(page: Page, runs: Runs) -> None:
@@ -155,7 +155,7 @@ def test_keys_alone_reach_a_pair_and_select_in_it(page: Page, runs: Runs) -> Non
     page.get_by_label("Select by parameter").select_option("sersic 1.n")
     page.get_by_label("Select from").fill("2.8876")
     page.get_by_label("Select from").press("Enter")
-    expect(page.get_by_text(re.compile(r"\d+ of 200 draws selected"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\d+ of 120 draws selected"))).to_be_visible()
     page.get_by_label("Select from").blur()
     page.keyboard.press("Escape")
     expect(page.get_by_text("Drag a box or draw a lasso")).to_be_visible()

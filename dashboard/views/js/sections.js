@@ -6,7 +6,7 @@ export function render({model}) {
 
   function step(by) {
     const keys = model.sections.map(([key]) => key)
-    const next = keys[(keys.indexOf(model.shown) + by + keys.length) % keys.length]
+    const next = keys[(Math.max(0, keys.indexOf(model.shown)) + by + keys.length) % keys.length]
     if (next) choose(next)
     return next
   }
