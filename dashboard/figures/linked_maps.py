@@ -69,6 +69,7 @@ def _map(
 ) -> figure:
     plot = figure(
         title=one.title,
+        name="residual-map" if one.residual else "map",
         width=side,
         height=side + 52,
         x_range=across,
