@@ -14,6 +14,7 @@ from dashboard import ui
 from dashboard.figures.convergence import convergence_curves
 from dashboard.figures.palettes import fitter_color
 from dashboard.jobs.events import Event
+from dashboard.pages import links as pages
 from dashboard.pages.later import Later
 from dashboard.pages.run.chains import DiagnosticsSection, TracesSection
 from dashboard.pages.run.corner import CornerSection
@@ -207,9 +208,9 @@ class RunPage:
     def _show_links(self, runs: list[Run]) -> None:
         ended = [run.id for run in runs if run.chi2_dof is not None and run.id != self.run.id][:6]
         links = [f'<a href="/fit/{escape(self.project.id)}">Workbench</a>']
-        if ended and self.run.chi2_dof is not None:
-            chosen = ",".join([self.run.id, *ended])
-            links.append(f'<a href="/compare?runs={escape(chosen)}">Compare with other runs</a>')
+        address = pages.compare([self.run.id, *ended]) if self.run.chi2_dof is not None else ""
+        if address:
+            links.append(f'<a href="{escape(address)}">Compare with other runs</a>')
         self.links.object = (
             f'<nav class="row nowrap page-links" aria-label="Other pages">{"".join(links)}</nav>'
         )
