@@ -12,6 +12,8 @@ SHORTCUTS = (
     ("Esc", "Stop the fits and keep their best values, or stop adding a component"),
     ("z", "Undo"),
     ("Shift z", "Redo"),
+    ("← → ↑ ↓", "Move the selected component by a pixel; with Shift by a tenth"),
+    ("s", "Snap the selected component to its optimum, the others held"),
     ("1 2 3", "Data, model or residual alone; again for all"),
     ("4", "All three"),
     ("b", "Blink between data and model"),
@@ -24,7 +26,10 @@ SHORTCUTS = (
 
 
 class Keyboard(Component):
-    """Messages: key (fit, escape, undo, redo, help). The viewer's own keys never leave the browser."""
+    """Messages: key (fit, escape, undo, redo, snap, nudge with ``dx`` and ``dy``, help).
+
+    The viewer's own keys never leave the browser.
+    """
 
     _esm = script("keyboard.js")
 
@@ -40,7 +45,8 @@ def help_dialog() -> Any:
         ui.html(
             f'<table class="keys"><tbody>{lines}</tbody></table>'
             '<p class="muted">In an image: drag to pan, wheel to zoom, double-click for the whole image. '
-            "The three images move together.</p>",
+            "The images move together. Pull a component by its center; once selected, its handles change size, axis "
+            "ratio and angle, with the model drawn as you pull. Esc lets go.</p>",
             width=420,
         ),
     )

@@ -8,7 +8,7 @@ from dashboard.views.component import Component, script, styles
 
 
 class SceneList(Component):
-    """Messages: select, rename, remove (with ``name``), add (with ``model``), stop, undo, redo."""
+    """Messages: select, rename, remove, snap (with ``name``), add (with ``model``), stop, undo, redo."""
 
     components = param.List([], doc="One dict a component: name, title of its model, color, selected.")
     models = param.List([], doc="Kinds that can be added: key, title, summary.")

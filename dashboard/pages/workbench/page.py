@@ -11,6 +11,7 @@ import panel as pn
 from dashboard import ui
 from dashboard.pages import links
 from dashboard.pages.later import Later
+from dashboard.pages.workbench.dragging import DraggingPart
 from dashboard.pages.workbench.fitting import FittingPart
 from dashboard.pages.workbench.mask import MaskPart
 from dashboard.pages.workbench.pictures import PicturesPart
@@ -38,6 +39,8 @@ class WorkbenchPage:
         self.pictures = PicturesPart(self.session, self.later)
         self.mask = MaskPart(self.session, self.later, self.pictures)
         self.scene = ScenePart(services, self.session, self.later, self.mask.files_arrived)
+        self.dragging = DraggingPart(self.session, self.pictures, self.later)
+        self.scene.on_snap = self.dragging.snap
         self.fits = FittingPart(services, self.session, self.later)
         self.crumb = Crumb(self._on_title, title=project.title, **WIDE, styles=ui.CENTERED)
         self.help = help_dialog()
@@ -92,7 +95,13 @@ class WorkbenchPage:
             header=[self.crumb, around, help_button],
             main=[
                 pn.Column(
-                    body, self.help, self.mask.dialog, self.keyboard, sizing_mode="stretch_both", margin=0
+                    body,
+                    self.help,
+                    self.mask.dialog,
+                    self.keyboard,
+                    self.dragging.tool,
+                    sizing_mode="stretch_both",
+                    margin=0,
                 )
             ],
         )
@@ -136,6 +145,10 @@ class WorkbenchPage:
                 await self.session.undo()
             case "redo":
                 await self.session.redo()
+            case "nudge":
+                await self.dragging.nudge(float(message["dx"]), float(message["dy"]))
+            case "snap":
+                await self.dragging.snap()
             case "help":
                 self._show_help()
 

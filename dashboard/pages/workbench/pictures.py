@@ -28,7 +28,7 @@ class PicturesPart:
         self.viewer = ImageViewer(self._on_click)
         self._image: engine.Image | None = None
         self._drawing: asyncio.Task[None] | None = None
-        self._watch(self._redraw, ["opened"])
+        self._watch(self.redraw, ["opened"])
         self._watch(
             lambda: self.later(self.show_scene), ["description", "opened", "selected", "placing", "result"]
         )
@@ -60,7 +60,7 @@ class PicturesPart:
 
     # --- drawing
 
-    def _redraw(self) -> None:
+    def redraw(self) -> None:
         """Start drawing what is open now; a drawing that is under way for older values is dropped."""
         if self._drawing is not None:
             self._drawing.cancel()

@@ -40,6 +40,7 @@ class ScenePart:
         self.session = session
         self.state = session.state
         self.later = later
+        self.on_snap: Callable[[str], Awaitable[None]] = _nothing
         self.images = ImageList(self._on_images, **WIDE)
         self.upload = Upload(
             self._on_upload,
@@ -111,6 +112,8 @@ class ScenePart:
                 await self.session.rename(name, new)
             case {"type": "remove", "name": name}:
                 await self.session.remove(name)
+            case {"type": "snap", "name": name}:
+                await self.on_snap(str(name))
             case {"type": "add", "model": model}:
                 await self.session.add(model)
             case {"type": "stop"}:
@@ -146,3 +149,7 @@ def _title(key: str) -> str:
     if not key:
         return ""
     return PRESETS[key].title if key in PRESETS else models.model(key).title
+
+
+async def _nothing(_: str) -> None:
+    """Until the page says what snapping does."""

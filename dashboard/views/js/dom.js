@@ -15,6 +15,7 @@ const ICONS = {
   plus: '<path d="M8 3v10M3 8h10"/>',
   trash: '<path d="M3 4.5h10M6.5 4.5V3h3v1.5M4.5 4.5l.5 8.5h6l.5-8.5"/>',
   pencil: '<path d="M3 13l.6-2.7 7.2-7.2 2.1 2.1-7.2 7.2z"/>',
+  snap: '<circle cx="8" cy="8" r="4.5"/><circle cx="8" cy="8" r=".8"/><path d="M8 1.2v2.3M8 12.5v2.3M1.2 8h2.3M12.5 8h2.3"/>',
   undo: '<path d="M5.5 3 2.5 6l3 3M3 6h6.5a3.5 3.5 0 0 1 0 7H6"/>',
   open: '<path d="M6.5 3H3v10h10V9.5M9 2.5h4.5V7M13.2 2.8 7.5 8.5"/>',
   redo: '<path d="M10.5 3l3 3-3 3M13 6H6.5a3.5 3.5 0 0 0 0 7H10"/>',

@@ -36,6 +36,8 @@ export function render({model}) {
       el("span", {class: "muted small ellipsis kind"}, component.title))
     row.append(choose,
       el("span", {class: "tools"},
+        icon_button(`Snap ${component.name} to its optimum`, "snap", () => model.send_msg({type: "snap", name: component.name}),
+                    {title: "Snap to its optimum, the others held (s)"}),
         icon_button(`Rename ${component.name}`, "pencil", () => rename(component, row)),
         icon_button(`Delete ${component.name}`, "trash", () => model.send_msg({type: "remove", name: component.name}))))
     return row
