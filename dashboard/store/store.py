@@ -255,7 +255,7 @@ class Store:
         """How many runs are in each state, deleted ones not counted."""
         query = select(RunRow.status, func.count()).where(RunRow.deleted.is_(None)).group_by(RunRow.status)
         with self._session() as session:
-            found = dict(session.execute(query).tuples().all())
+            found = dict(iter(session.execute(query)))
         return {status: found.get(status, 0) for status in RunStatus}
 
     def advance_run(self, run_id: str, status: RunStatus, **facts: Any) -> Run | None:
