@@ -216,7 +216,7 @@ class ComparePage:
 
         self.later(show)
         if compared is not None and len(self.state.pixel) == 2:
-            await self._ask(*self.state.pixel)
+            await self._ask(compared, *self.state.pixel)
 
     def _read(self, chosen: list[str]) -> tuple[list[Run], dict[str, str]]:
         runs = self.store.runs(self.project.id) if self.project else []
@@ -354,13 +354,13 @@ class ComparePage:
         match message:
             case {"type": "pixel", "x": int(x), "y": int(y)}:
                 self.state.pixel = [x, y]
-                await self._ask(x, y)
+                if self.compared is not None:
+                    await self._ask(self.compared, x, y)
             case {"type": "help"}:
                 self.help.open = True
 
-    async def _ask(self, x: int, y: int) -> None:
-        compared = self.compared
-        if compared is None or len(compared.labels) < 2:
+    async def _ask(self, compared: Compared, x: int, y: int) -> None:
+        if len(compared.labels) < 2:
             return
         try:
             text = words.blame_words(await asyncio.to_thread(compared.blame, x, y))

@@ -46,6 +46,8 @@ export function render({model}) {
     })
   }
   function draw() {
+    // Labels and rows arrive one after the other: what does not fit together yet is drawn when the rest is there.
+    if (model.rows.some((row) => row.values.length !== model.labels.length)) return
     const truth = model.has_truth
     const choose = el("select", {class: "field", "aria-label": "Difference to"})
     for (const [id, label] of model.labels) choose.add(new Option(label, id, false, id === model.reference))
