@@ -29,7 +29,8 @@ def title(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     if not words and first != second:
         words.append("Image settings changed")
     old, new = ({one["name"]: one for one in each.get("components") or ()} for each in (before, after))
-    words += [f"{new[name]['model']} '{name}' added" for name in new if name not in old]
+    added = [f"{new[name]['model']} '{name}' added" for name in new if name not in old]
+    words += added if len(added) <= 2 else [f"{len(added)} components added"]
     words += [f"'{name}' removed" for name in old if name not in new]
     changed = [name for name in new if name in old and old[name] != new[name]]
     if changed and len(words) == 0:
