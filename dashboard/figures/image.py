@@ -1,9 +1,14 @@
-"""Linked image panels: one Bokeh figure for data, model and residual each, on shared ranges."""
+"""Linked image panels: one Bokeh figure a kind of image, on shared ranges; the PSF has its own.
+
+Data, sigma, model and PSF are sent; residual, residual / sigma and mask are made of them in the browser, when they are
+first looked at.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from bokeh.models import (
@@ -11,7 +16,6 @@ from bokeh.models import (
     ColorBar,
     ColumnDataSource,
     CrosshairTool,
-    DataRange1d,
     LinearColorMapper,
     PanTool,
     Range1d,
@@ -24,8 +28,20 @@ from bokeh.plotting import figure
 
 from dashboard.figures.limits import for_display, reduction
 
-KINDS = ("data", "model", "residual")
+# In the order on screen and of the keys 1 to 7.
+KINDS = ("data", "model", "pull", "residual", "sigma", "mask", "psf")
 BLANK = np.zeros((1, 1), dtype=np.float32)
+# Words on an image: white on a veil, to be read on any of them.
+ON_IMAGE: dict[str, Any] = {
+    "color": "#ffffff",
+    "background_fill_color": "#000000",
+    "background_fill_alpha": 0.45,
+    "padding": 2,
+    "border_radius": 3,
+    "text_align": "center",
+    "text_font_size": "11px",
+    "text_font_style": "bold",
+}
 
 
 @dataclass(frozen=True)
@@ -40,20 +56,29 @@ class ImagePanel:
 
 @dataclass(frozen=True)
 class ImagePanels:
-    """Data, model and residual with shared ranges, crosshair and component markers."""
+    """All panels, with shared ranges, crosshair and component markers.
+
+    ``components`` holds no picture but numbers: which component is the brightest at each pixel.
+    """
 
     data: ImagePanel
     model: ImagePanel
+    pull: ImagePanel
     residual: ImagePanel
+    sigma: ImagePanel
+    mask: ImagePanel
+    psf: ImagePanel
     ellipses: ColumnDataSource
     compass: ColumnDataSource
+    components: ColumnDataSource
 
     def __iter__(self) -> Iterator[ImagePanel]:
-        return iter((self.data, self.model, self.residual))
+        found = (getattr(self, field.name) for field in fields(self))
+        return (one for one in found if isinstance(one, ImagePanel))
 
 
 def image_panels() -> ImagePanels:
-    """Three empty panels. Fill them with :func:`image_columns`; the viewer's script sets palettes and ranges."""
+    """Empty panels. Fill them with :func:`image_columns`; the viewer's script sets palettes and ranges."""
     x_range, y_range = Range1d(-0.5, 0.5), Range1d(-0.5, 0.5)
     crosshair = CrosshairTool(
         overlay=(
@@ -64,18 +89,31 @@ def image_panels() -> ImagePanels:
     )
     ellipses = ColumnDataSource({"xs": [], "ys": [], "x": [], "y": [], "name": [], "color": [], "width": []})
     compass = ColumnDataSource({"xs": [], "ys": [], "label_x": [], "label_y": [], "label": []})
-    data, model, residual = (_panel(kind, x_range, y_range, crosshair, ellipses) for kind in KINDS)
-    _add_compass(data.figure, compass)
-    return ImagePanels(data, model, residual, ellipses, compass)
+    panels = {
+        kind: _panel(kind, Range1d(-0.5, 0.5), Range1d(-0.5, 0.5))
+        if kind == "psf"
+        else _panel(kind, x_range, y_range, crosshair, ellipses)
+        for kind in KINDS
+    }
+    data = panels["data"].figure
+    _add_compass(data, compass)
+    _add_scale_bar(data)
+    components = ColumnDataSource(_blank())
+    data.tags = [components]  # it is in no plot, and travels with this one
+    return ImagePanels(**panels, ellipses=ellipses, compass=compass, components=components)
 
 
-def image_columns(data: np.ndarray, origin: tuple[int, int] = (0, 0)) -> dict[str, list]:
+def image_columns(data: np.ndarray, origin: tuple[int, int] = (0, 0)) -> dict[str, list[Any]]:
     """Columns for an :class:`ImagePanel`'s source. Pixel centres lie on integers, row 0 at the bottom.
 
     ``origin`` is the pixel (x, y) of the full image that ``data[0, 0]`` is. Sides above 2048 are averaged in blocks.
     """
     block = reduction(data.shape)
-    small = for_display(data, block)
+    return placed(for_display(data, block), origin, block)
+
+
+def placed(small: np.ndarray, origin: tuple[int, int], block: int = 1) -> dict[str, list[Any]]:
+    """Columns for an array, as it is, each pixel of which stands for ``block`` x ``block`` of the image."""
     ny, nx = small.shape
     return {
         "image": [small],
@@ -86,12 +124,16 @@ def image_columns(data: np.ndarray, origin: tuple[int, int] = (0, 0)) -> dict[st
     }
 
 
+def _blank() -> dict[str, list[Any]]:
+    return {"image": [BLANK], "x": [-0.5], "y": [-0.5], "dw": [1], "dh": [1]}
+
+
 def _panel(
     kind: str,
-    x_range: Range1d | DataRange1d,
-    y_range: Range1d | DataRange1d,
-    crosshair: CrosshairTool,
-    ellipses: ColumnDataSource,
+    x_range: Range1d,
+    y_range: Range1d,
+    crosshair: CrosshairTool | None = None,
+    ellipses: ColumnDataSource | None = None,
 ) -> ImagePanel:
     wheel = WheelZoomTool(zoom_on_axis=False)
     pan = PanTool()
@@ -99,13 +141,13 @@ def _panel(
         name=f"viewer-{kind}",
         x_range=x_range,
         y_range=y_range,
-        tools=[pan, wheel, ResetTool(), TapTool(renderers=[]), crosshair],
+        tools=[pan, wheel, ResetTool(), TapTool(renderers=[]), *([crosshair] if crosshair else [])],
         active_drag=pan,
         active_scroll=wheel,
         toolbar_location=None,
         sizing_mode="stretch_both",
-        min_width=120,
-        min_height=120,
+        min_width=0,
+        min_height=60,
         # BokehJS never clears the outermost half pixel of its canvas: with the frame off the edge nothing stays there.
         min_border=2,
         outline_line_color=None,
@@ -114,8 +156,16 @@ def _panel(
     plot.axis.visible = False
     plot.grid.visible = False
     mapper = LinearColorMapper(palette=["#000000", "#ffffff"], low=0, high=1, nan_color="#808080")
-    source = ColumnDataSource({"image": [BLANK], "x": [-0.5], "y": [-0.5], "dw": [1], "dh": [1]})
+    source = ColumnDataSource(_blank())
     plot.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper, name=f"image-{kind}")
+    if ellipses is not None:
+        _add_markers(plot, ellipses)
+    if kind != "mask":
+        plot.add_layout(_color_bar(kind, mapper), "below")
+    return ImagePanel(kind, plot, source, mapper)
+
+
+def _add_markers(plot: figure, ellipses: ColumnDataSource) -> None:
     plot.multi_line(
         "xs",
         "ys",
@@ -130,23 +180,22 @@ def _panel(
     plot.scatter(
         "x", "y", source=ellipses, marker="cross", size=9, color="color", line_width=1.5, name="center"
     )
-    plot.add_layout(
-        ColorBar(
-            color_mapper=mapper,
-            orientation="horizontal",
-            height=8,
-            padding=4,
-            margin=0,
-            label_standoff=3,
-            major_label_text_font_size="11px",
-            ticker=BasicTicker(desired_num_ticks=5),
-            background_fill_alpha=0,
-            bar_line_color=None,
-            name=f"colorbar-{kind}",
-        ),
-        "below",
+
+
+def _color_bar(kind: str, mapper: LinearColorMapper) -> ColorBar:
+    return ColorBar(
+        color_mapper=mapper,
+        orientation="horizontal",
+        height=8,
+        padding=4,
+        margin=0,
+        label_standoff=3,
+        major_label_text_font_size="11px",
+        ticker=BasicTicker(desired_num_ticks=5),
+        background_fill_alpha=0,
+        bar_line_color=None,
+        name=f"colorbar-{kind}",
     )
-    return ImagePanel(kind, plot, source, mapper)
 
 
 def _add_compass(plot: figure, compass: ColumnDataSource) -> None:
@@ -160,14 +209,28 @@ def _add_compass(plot: figure, compass: ColumnDataSource) -> None:
         "label_y",
         text="label",
         source=compass,
-        color="#ffffff",
-        background_fill_color="#000000",
-        background_fill_alpha=0.45,
-        padding=2,
-        border_radius=3,
-        text_align="center",
         text_baseline="middle",
-        text_font_size="11px",
-        text_font_style="bold",
         name="compass-label",
+        **ON_IMAGE,
     )
+
+
+def _add_scale_bar(plot: figure) -> None:
+    """A round length at the lower right; the browser fills it and keeps up with the zoom."""
+    bar = ColumnDataSource({"x0": [], "x1": [], "y": [], "middle": [], "label": []})
+    for name, color, width, alpha in (
+        ("scale-bar-halo", "#000000", 5.0, 0.45),
+        ("scale-bar", "#ffffff", 2.0, 1.0),
+    ):
+        plot.segment(
+            "x0",
+            "y",
+            "x1",
+            "y",
+            source=bar,
+            line_color=color,
+            line_width=width,
+            line_alpha=alpha,
+            name=name,
+        )
+    plot.text("middle", "y", text="label", source=bar, y_offset=-5, text_baseline="bottom", **ON_IMAGE)

@@ -26,13 +26,12 @@ class Preview:
     """The model where a component was pulled to.
 
     Attributes:
-        model, residual: Columns for the viewer's image sources.
+        model: Columns for the viewer's image source.
         chi2: Of this model.
         chi2_dof: The same over the degrees of freedom.
     """
 
     model: dict[str, Any]
-    residual: dict[str, Any]
     chi2: float
     chi2_dof: float
 
@@ -77,15 +76,13 @@ def _owner(parameter: Parameter, by_key: Mapping[str, Parameter]) -> Parameter |
 
 
 def preview(problem: engine.Problem, values: Mapping[str, float]) -> Preview:
-    """Model, residual / sigma and chi2 at these values; takes as long as one model."""
+    """Model and chi2 at these values; takes as long as one model."""
     image = problem.image
     model = problem.started(values).render()
     pull = (image.data - model) * np.sqrt(image.weight)
     chi2 = float((pull**2).sum())
-    pull[image.weight == 0] = np.nan
     return Preview(
         _columns(model, image.origin),
-        _columns(pull, image.origin),
         chi2,
         chi2 / problem.dof if problem.dof > 0 else np.nan,
     )

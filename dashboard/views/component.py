@@ -20,9 +20,9 @@ logger = logging.getLogger("residua.pages")
 _running: set[asyncio.Task[Any]] = set()
 
 
-def script(name: str) -> str:
-    """Source of one of our scripts, after the helpers that all of them use."""
-    return "\n".join((SCRIPTS / part).read_text(encoding="utf-8") for part in ("dom.js", name))
+def script(*names: str) -> str:
+    """Source of our scripts in order, the last with ``render``, after the helpers that all of them use."""
+    return "\n".join((SCRIPTS / part).read_text(encoding="utf-8") for part in ("dom.js", *names))
 
 
 def styles(*names: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The linked image viewers: data, model and residual, with their tool bar and readout."""
+"""The linked image viewers: data, model, residuals, sigma, mask and PSF, with their tool bar and readout."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ EMPTY = {
         '<p class="muted">The reason stands at the left, under Images. Choose another extension or file.</p></div>'
     ),
 }
-TITLES = {"data": "Data", "model": "Model", "residual": "Residual / σ"}
+TITLES = {
+    "data": "Data",
+    "model": "Model",
+    "pull": "Residual/σ",
+    "residual": "Residual",
+    "sigma": "σ",
+    "mask": "Mask",
+    "psf": "PSF",
+}
 
 
 class ViewerBar(Component):
@@ -37,17 +45,23 @@ class ViewerBar(Component):
     extent = param.Dict({"x0": -0.5, "x1": 0.5, "y0": -0.5, "y1": 0.5}, doc="Edges of the image in pixels.")
     sky = param.Dict({}, doc="Coarse grid of sky positions and their frame; empty without WCS.")
     has_image = param.Boolean(False, doc="Whether there is an image to show.")
-    has_model = param.Boolean(False, doc="Whether model and residual are shown.")
+    has_model = param.Boolean(False, doc="Whether there are a model and residuals to show.")
+    has_psf = param.Boolean(False, doc="Whether there is a PSF to show.")
+    titles = param.Dict(TITLES, doc="What each panel is called, by kind, in order.")
+    pixel_scale = param.Number(None, allow_None=True, doc="Arcsec a pixel; none without WCS.")
+    components = param.List([], doc="Name and color of each component, in the order of their numbers.")
+    wants_components = param.Boolean(False, doc="Whether it was asked which component is the brightest.")
+    profiles = param.Boolean(False, doc="Whether the profiles are shown.")
     placing = param.Boolean(False, doc="Whether the next click puts a component.")
     descriptions = param.Dict({}, doc="What each image shows, in words, by kind.")
     hint = param.String("", doc="Shown in place of the readout while the cursor is elsewhere.")
 
-    _esm = script("viewer.js")
+    _esm = script("sky.js", "pixels.js", "readout.js", "viewer.js")
     _stylesheets = styles("viewer.css")
 
 
 class ImageViewer(pn.viewable.Viewer):
-    """Three linked images. ``on_click(x, y)`` is told of clicks in pixels of the full image."""
+    """Linked images. ``on_click(x, y)`` is told of clicks in pixels of the full image."""
 
     def __init__(self, on_click: Callable[[float, float], Any], **params: Any) -> None:
         super().__init__(**params)
@@ -58,12 +72,13 @@ class ImageViewer(pn.viewable.Viewer):
             for kind, title in TITLES.items()
         }
         for panel in self.panels:
-            panel.figure.on_event(Tap, lambda event: soon(on_click(event.x, event.y)))
+            if panel.kind != "psf":
+                panel.figure.on_event(Tap, lambda event: soon(on_click(event.x, event.y)))
         self.empty = ui.html(EMPTY["opening"], sizing_mode="stretch_both")
         boxes = [
             pn.Column(
                 self.titles[panel.kind],
-                pn.pane.Bokeh(panel.figure, sizing_mode="stretch_both", margin=0, min_height=120),
+                pn.pane.Bokeh(panel.figure, sizing_mode="stretch_both", margin=0, min_height=60),
                 name=f"panel-{panel.kind}",
                 sizing_mode="stretch_both",
                 margin=0,
@@ -76,7 +91,11 @@ class ImageViewer(pn.viewable.Viewer):
             self.bar,
             self.empty,
             pn.Row(
-                *boxes, sizing_mode="stretch_both", margin=0, styles={"gap": "10px", "padding": "0 10px 6px"}
+                *boxes,
+                sizing_mode="stretch_both",
+                margin=0,
+                css_classes=["panels"],
+                stylesheets=[ui.stylesheet(), ui.static_text("viewer.css")],
             ),
             sizing_mode="stretch_both",
             margin=0,

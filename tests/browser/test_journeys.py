@@ -39,14 +39,14 @@ def open_example(page: Page, name: str) -> None:
 def test_the_seed_example_is_there_fits_and_shows_its_residual(page: Page) -> None:
     page.goto("/")
     page.get_by_role("link", name="Three galaxies").first.click()
-    wait_for_image(page, "residual")
+    wait_for_image(page, "pull")
     expect(cell(page, "sersic 0 Sersic index n")).to_have_value("1.5")
     fit(page)
     expect(verdict(page)).to_contain_text("Converged")
     assert 0.99 < chi2_dof(page) <= 1.0127
     expect(cell(page, "sersic 0 Sersic index n")).to_have_value("2.1496")
     expect(page.get_by_role("row", name="Sersic index n").filter(has_text="± 0.0046").first).to_be_visible()
-    for kind in ("data", "model", "residual"):
+    for kind in ("data", "model", "pull"):
         assert page.evaluate(COLORS, kind) > 50, f"the {kind} panel is blank"
 
 
@@ -109,7 +109,7 @@ def test_a_simulated_galaxy_by_drop_and_click(page: Page, galaxy: Path) -> None:
     expect(page.get_by_role("heading", name="simulated")).to_be_visible()
     expect(page.get_by_role("status", name="Notes on the image")).to_contain_text("noise")
     click_pixel(page, 36, 27)
-    wait_for_image(page, "residual")
+    wait_for_image(page, "pull")
     fit(page)
     assert chi2_dof(page) == pytest.approx(1.0, abs=0.1)
     assert float(cell(page, "galaxy center x").input_value()) == pytest.approx(36, abs=0.05)
@@ -163,7 +163,7 @@ def test_a_reload_keeps_the_fit_and_the_zoom_survives_one(page: Page) -> None:
     expect(page.get_by_role("row", name="effective radius").filter(has_text="±")).to_have_count(3)
     value = cell(page, "sersic 2 effective radius Rₑ").input_value()
     page.reload()
-    wait_for_image(page, "residual")
+    wait_for_image(page, "pull")
     expect(verdict(page)).to_contain_text("Converged")
     expect(cell(page, "sersic 2 effective radius Rₑ")).to_have_value(value)
     expect(page.get_by_role("list", name="Runs", exact=True).get_by_role("listitem")).to_have_count(1)
@@ -277,7 +277,7 @@ def test_nothing_is_cut_off(page: Page, size: tuple[int, int]) -> None:
         "[document.documentElement.scrollWidth - innerWidth, document.documentElement.scrollHeight - innerHeight]"
     )
     assert (wider, higher) == (0, 0), "the page itself must not scroll"
-    for kind in ("data", "model", "residual"):
+    for kind in ("data", "model", "pull"):
         figure = f"Bokeh.documents[0].get_model_by_name('viewer-{kind}')"
         width, height = page.evaluate(f"[{figure}.inner_width, {figure}.inner_height]")
         assert width > 190, kind

@@ -39,7 +39,7 @@ def test_a_bulge_and_a_disk_on_a_real_image_from_clicks_alone(page: Page, shared
     page.get_by_role("combobox", name="Add component").select_option(label="Bulge + disk")
     expect(page.get_by_role("status").filter(has_text="Click the center")).to_be_visible()
     click_pixel(page, 58, 62)
-    wait_for_image(page, "residual")
+    wait_for_image(page, "pull")
     expect(page.get_by_role("button", name="bulge Sersic")).to_be_visible()
     fit(page)
     expect(verdict(page)).to_contain_text("Converged")
@@ -68,7 +68,7 @@ def test_several_fitters_give_several_runs_and_the_best_is_shown(page: Page) -> 
     page.get_by_role("button", name="Bring it back").click()
     expect(runs).to_have_count(2)
     page.reload()
-    wait_for_image(page, "residual")
+    wait_for_image(page, "pull")
     expect(runs).to_have_count(2)
 
 

@@ -28,7 +28,7 @@ class DraggingPart:
         self.pictures = pictures
         self.later = later
         self.tool = HandleTool(self._on_message, width=0, height=0, margin=0)
-        add_handles(panel.figure for panel in pictures.viewer.panels)
+        add_handles(panel.figure for panel in pictures.viewer.panels if panel.kind != "psf")
         self._wanted: dict[str, float] | None = None
         self._before: float | None = None
         self._drawing: asyncio.Task[None] | None = None
@@ -112,8 +112,7 @@ class DraggingPart:
         said = f"Δχ² {_signed(drawn.chi2 - self._before)}"
         panels = self.pictures.viewer.panels
         panels.model.source.data = drawn.model
-        panels.residual.source.data = drawn.residual
-        self.pictures.viewer.set_title("residual", f"χ²/dof {drawn.chi2_dof:.4g}")
+        self.pictures.viewer.set_title("pull", f"χ²/dof {drawn.chi2_dof:.4g}")
         self.tool.said = said
 
     def _stop(self) -> None:

@@ -32,7 +32,7 @@ class MaskPart:
         self.state = session.state
         self.later = later
         self.masking = Masking(session)
-        self.layer = mask_layer(panel.figure for panel in pictures.viewer.panels)
+        self.layer = mask_layer(panel.figure for panel in pictures.viewer.panels if panel.kind != "psf")
         self.bar = MaskBar(self._on_message, sizing_mode="stretch_width", margin=0)
         self.exchange = TextExchange(
             self._on_text,

@@ -10,12 +10,19 @@ import engine
 from dashboard import ui
 from dashboard.figures.overlays import marker_columns
 from dashboard.pages.later import Later
-from dashboard.state.pictures import ImagePictures, ModelPictures, image_pictures, model_pictures
+from dashboard.state.pictures import (
+    ImagePictures,
+    ModelPictures,
+    brightest_columns,
+    image_pictures,
+    model_pictures,
+)
 from dashboard.state.session import Session
-from dashboard.state.table import markers, nearest
+from dashboard.state.table import component_rows, markers, nearest
 from dashboard.views.viewer import ImageViewer
 
 COLORS = ui.COMPONENT_COLORS
+SETTLED = 0.2
 
 
 class PicturesPart:
@@ -29,6 +36,7 @@ class PicturesPart:
         self._image: engine.Image | None = None
         self._drawing: asyncio.Task[None] | None = None
         self._watch(self.redraw, ["opened"])
+        self.viewer.bar.param.watch(lambda *_: self.redraw(), "wants_components")
         self._watch(
             lambda: self.later(self.show_scene), ["description", "opened", "selected", "placing", "result"]
         )
@@ -81,27 +89,42 @@ class PicturesPart:
             return
         drawn = await asyncio.to_thread(model_pictures, opened.problem)
         self.later(lambda: self._put_model(drawn))
+        if self.viewer.bar.wants_components:
+            await asyncio.sleep(SETTLED)  # while a component is dragged, its redrawing ends this one here
+            numbers = await asyncio.to_thread(brightest_columns, opened.problem)
+            self.later(lambda: self._put_components(numbers))
+
+    def _put_components(self, columns: dict[str, Any]) -> None:
+        _set(self.viewer.panels.components, columns)
+        self.viewer.bar.components = [
+            {"name": row["name"], "color": row["color"]}
+            for row in component_rows(self.state.opened.problem, "", COLORS)
+        ]
 
     def _put_image(self, pictures: ImagePictures) -> None:
         panels = self.viewer.panels
+        _set(panels.sigma.source, pictures.sigma)
         _set(panels.data.source, pictures.columns)
+        if pictures.psf is not None:
+            _set(panels.psf.source, pictures.psf)
         _set(panels.compass, pictures.compass)
         self.viewer.bar.param.update(limits=pictures.limits, extent=pictures.extent, sky=pictures.sky)
+        self.viewer.bar.param.update(has_psf=pictures.psf is not None, pixel_scale=pictures.pixel_scale)
         self.viewer.set_title("data", pictures.note)
-        self._describe(data=pictures.words)
+        self._describe(**pictures.words)
         self.viewer.show_empty("")
 
     def _put_model(self, drawn: ModelPictures) -> None:
         panels = self.viewer.panels
         _set(panels.model.source, drawn.model)
-        _set(panels.residual.source, drawn.residual)
         self.viewer.bar.has_model = True
         fitted = self.state.result_is_current
         self.viewer.set_title("model", "fitted" if fitted else "at the values below")
-        self.viewer.set_title("residual", f"χ²/dof {drawn.chi2_dof:.4g}")
+        self.viewer.set_title("pull", f"χ²/dof {drawn.chi2_dof:.4g}")
         self._describe(
             model=f"Model of {len(self.state.names)} components, {'fitted' if fitted else 'not fitted'}",
-            residual=f"Data minus model in sigma, chi2/dof {drawn.chi2_dof:.4g}",
+            pull=f"Data minus model in sigma, chi2/dof {drawn.chi2_dof:.4g}",
+            residual="Data minus model",
         )
 
     def _describe(self, **words: str) -> None:

@@ -4,7 +4,7 @@
 const REACH = 9          // px around a handle
 const STILL = 3          // px that a click may wander
 const EVERY = 100        // ms between drag messages
-const KINDS = ["data", "model", "residual"]
+const KINDS = ["data", "model", "pull", "residual", "sigma", "mask"]
 const LEAST_RADIUS = 0.3
 const LEAST_RATIO = 0.05
 

@@ -1,7 +1,8 @@
 // Shortcuts of the page. Letters typed into a field stay there.
 
 export function render({model}) {
-  const viewer = {1: "data", 2: "model", 3: "residual", 4: "all", b: "blink", c: "crosshair", 0: "home", "+": "zoom_in", "=": "zoom_in",
+  const viewer = {1: "data", 2: "model", 3: "pull", 4: "residual", 5: "sigma", 6: "mask", 7: "psf", p: "profiles", b: "blink", c: "crosshair",
+                  0: "home", "+": "zoom_in", "=": "zoom_in",
                   "-": "zoom_out"}
   const arrows = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}
   // In a field, a list or a dialog the arrows are for moving about there.

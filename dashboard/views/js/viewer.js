@@ -4,7 +4,9 @@
 // the palettes of the colour mappers; pan and zoom are Bokeh's; the readout looks into the arrays already sent.
 
 const N = 2048
-const KINDS = ["data", "model", "residual"]
+const KINDS = ["data", "model", "pull", "residual", "sigma", "mask", "psf"]
+const NEEDS_MODEL = ["model", "pull", "residual"]
+const MASK_COLORS = ["#2b3640", "#e69f00"]
 const STRETCHES = {
   linear: (t) => t,
   asinh: (t) => Math.asinh(t / 0.03) / Math.asinh(1 / 0.03),
@@ -29,47 +31,13 @@ function squared(x0, x1, y0, y1, width, height) {
   return {x0: cx - unit * width / 2, x1: cx + unit * width / 2, y0: cy - unit * height / 2, y1: cy + unit * height / 2}
 }
 
-function number(value, digits = 5) {
-  if (value == null || !Number.isFinite(value)) return "–"
-  const size = Math.abs(value)
-  if (size !== 0 && (size >= 1e6 || size < 1e-3)) return value.toExponential(3)
-  return String(Number(value.toPrecision(digits)))
-}
-
-function sexagesimal(value, seconds_digits, sign) {
-  const factor = 10 ** seconds_digits
-  let ticks = Math.round(Math.abs(value) * 3600 * factor)
-  const seconds = (ticks % (60 * factor)) / factor
-  ticks = Math.floor(ticks / (60 * factor))
-  const pad = (v, n) => String(v).padStart(n, "0")
-  const text = `${pad(Math.floor(ticks / 60), 2)}:${pad(ticks % 60, 2)}:${seconds.toFixed(seconds_digits).padStart(3 + seconds_digits, "0")}`
-  return (sign ? (value < 0 ? "−" : "+") : "") + text
-}
-
-// Sky position from unit vectors on a coarse grid of pixels.
-function sky(grid, x, y) {
-  if (!grid || !grid.n) return null
-  const u = (x - grid.x0) / (grid.x1 - grid.x0) * (grid.n - 1)
-  const v = (y - grid.y0) / (grid.y1 - grid.y0) * (grid.n - 1)
-  const i = Math.min(Math.max(Math.floor(u), 0), grid.n - 2)
-  const j = Math.min(Math.max(Math.floor(v), 0), grid.n - 2)
-  const [fu, fv] = [u - i, v - j]
-  const at = (c, r, k) => grid.vectors[3 * (r * grid.n + c) + k]
-  const p = [0, 1, 2].map((k) =>
-    (1 - fv) * ((1 - fu) * at(i, j, k) + fu * at(i + 1, j, k)) + fv * ((1 - fu) * at(i, j + 1, k) + fu * at(i + 1, j + 1, k)))
-  const lon = (Math.atan2(p[1], p[0]) * 180 / Math.PI + 360) % 360
-  const lat = Math.atan2(p[2], Math.hypot(p[0], p[1])) * 180 / Math.PI
-  const label = grid.sexagesimal ? grid.frame : `${grid.frame} ${grid.labels.join(", ")}`
-  if (!grid.sexagesimal) return [label, `${lon.toFixed(5)}° ${lat < 0 ? "−" : "+"}${Math.abs(lat).toFixed(5)}°`]
-  return [label, `${sexagesimal(lon / 15, 2, false).replace(/^24/, "00")} ${sexagesimal(lat, 1, true)}`]
-}
-
 export function render({model, view}) {
   const doc = view.model.document
   const named = (name) => doc.get_model_by_name(name)
   const saved = (() => { try { return JSON.parse(localStorage.getItem(STORE)) ?? {} } catch { return {} } })()
   const look = {stretch: "asinh", limits: "99.5 %", palette: "viridis", residual: "blue-red", sigma: 5, low: 0, high: 1,
-                ...saved, focus: "all"}
+                panels: ["data", "model", "pull"], ...saved, focus: ""}
+  const pixels = new Pixels(named)
   if (!STRETCHES[look.stretch]) look.stretch = "asinh"
   if (!model.palettes[look.palette]) look.palette = Object.keys(model.palettes)[0]
   if (!model.residual_palettes[look.residual]) look.residual = Object.keys(model.residual_palettes)[0]
@@ -114,14 +82,43 @@ export function render({model, view}) {
   const cross = button("Crosshair", "cross", () => toggle_crosshair(), "c")
   cross.setAttribute("aria-pressed", "false")
 
+  const toggles = Object.fromEntries(KINDS.map((kind, place) => {
+    const control = el("button", {type: "button", class: "btn toggle", "aria-pressed": "false", title: `Show or hide this panel (alone: ${place + 1})`,
+                                  onclick: () => choose(kind)}, model.titles[kind])
+    return [kind, control]
+  }))
+  const go = el("input", {class: "field go", "aria-label": "Go to a place", onchange: () => go_to()})
+  const profiles = el("button", {type: "button", class: "btn toggle", "aria-pressed": "false", title: "Profiles (p)",
+                                 onclick: () => commands.profiles()}, "Profiles")
+
   const residual_pair = el("span", {class: "row residual-look"}, field("Residual", residual), sigma)
   root.append(field("Stretch", stretch), field("Limits", limits), el("span", {class: "row tight"}, low, high), field("Colors", palette),
               residual_pair, el("span", {class: "grow"}), el("span", {class: "row tight"}, cross, closer, wider, home))
+  const bar = el("div", {class: "controls panels", role: "toolbar", "aria-label": "Panels"},
+                 el("span", {class: "row tight toggles", role: "group", "aria-label": "Panels shown"}, ...Object.values(toggles)),
+                 el("span", {class: "grow"}), go)
 
   // --- color ---------------------------------------------------------------------------------------------------
   const mapper = (kind) => named(`image-${kind}`)?.glyph.color_mapper ?? null
   const current_limits = () => (look.limits === "manual" ? [look.low, look.high] : model.limits[look.limits] ?? [0, 1])
 
+  // What the mapper of each kind is set to; nothing of it goes to the server.
+  const coats = {
+    data: () => main_coat(), model: () => main_coat(),
+    pull: () => ({palette: model.residual_palettes[look.residual], low: -look.sigma, high: look.sigma}),
+    residual: () => {
+      const reach = look.sigma * pixels.typical_sigma()
+      return {palette: model.residual_palettes[look.residual], low: -reach, high: reach}
+    },
+    sigma: () => { const [low, high] = pixels.span("sigma"); return {palette: model.palettes[look.palette], low, high} },
+    mask: () => ({palette: MASK_COLORS, low: 0, high: 1}),
+    psf: () => { const [low, high] = pixels.span("psf"); return {palette: warp(model.palettes[look.palette], STRETCHES[look.stretch]), low, high} },
+  }
+  function main_coat() {
+    const [low, high] = current_limits()
+    return {palette: warp(model.palettes[look.palette], STRETCHES[look.stretch]), low, high}
+  }
+  // Only what is seen is drawn: mapping the colors of a hidden image costs as much as those of one in sight.
   function paint() {
     const [lo, hi] = current_limits()
     low.value = number(lo, 4)
@@ -130,9 +127,10 @@ export function render({model, view}) {
     high.setAttribute("aria-invalid", String(wrong))
     if (wrong) return
     limits.value = look.limits
-    const colors = warp(model.palettes[look.palette], STRETCHES[look.stretch])
-    for (const kind of ["data", "model"]) mapper(kind)?.setv({palette: colors, low: lo, high: hi})
-    mapper("residual")?.setv({palette: model.residual_palettes[look.residual], low: -look.sigma, high: look.sigma})
+    for (const kind of KINDS.filter(shown)) {
+      if (kind in DERIVED) pixels.derive(kind)
+      mapper(kind)?.setv(coats[kind](), {sync: false})
+    }
   }
   function changed() {
     paint()
@@ -148,7 +146,8 @@ export function render({model, view}) {
   }
 
   // --- ranges --------------------------------------------------------------------------------------------------
-  const figures = () => KINDS.map((kind) => named(`viewer-${kind}`)).filter(Boolean)
+  // The PSF has its own ranges.
+  const figures = () => KINDS.filter((kind) => kind !== "psf").map((kind) => named(`viewer-${kind}`)).filter(Boolean)
   const frame = () => {
     for (const fig of figures()) {
       const found = Bokeh.index.find_one_by_id(fig.id)
@@ -174,6 +173,15 @@ export function render({model, view}) {
     x.setv({start: cx - w, end: cx + w})
     y.setv({start: cy - h, end: cy + h})
   }
+  function draw_scale() {
+    const [fig, source] = [frame(), named("scale-bar")?.data_source]
+    if (!fig || !source || !model.has_image) return
+    const [x, y] = [fig.x_range, fig.y_range]
+    const [width, height] = [x.end - x.start, y.end - y.start]
+    const {pixels: length, label} = round_length(0.3 * width, model.pixel_scale)
+    const x1 = Math.min(x.end, model.extent.x1) - 0.04 * width
+    source.setv({data: {x0: [x1 - length], x1: [x1], y: [Math.max(y.start, model.extent.y0) + 0.04 * height], middle: [x1 - length / 2], label: [label]}}, {sync: false})
+  }
   let seen = ""  // size of the frame and extent of the image that the ranges were last made for
   let touched = false
   function resize() {
@@ -190,24 +198,42 @@ export function render({model, view}) {
     x.setv({start: r.x0, end: r.x1})
     y.setv({start: r.y0, end: r.y1})
   }
-  let pending = 0
+  function resize_now() {
+    seen = seen.replace(/^\d+x\d+/, "")
+    resize()
+  }
+  let [pending, scaling] = [0, 0]
   const later = () => { cancelAnimationFrame(pending); pending = requestAnimationFrame(() => setTimeout(resize, 30)) }
 
   // --- which panels are shown ----------------------------------------------------------------------------------
+  const there = (kind) => model.has_image && (model.has_model || !NEEDS_MODEL.includes(kind)) && (kind !== "psf" || model.has_psf)
+  function shown(kind) {
+    if (!there(kind)) return false
+    return look.focus && there(look.focus) ? kind === look.focus : look.panels.includes(kind) || !look.panels.some(there) && kind === "data"
+  }
   function arrange() {
     for (const kind of KINDS) {
       const panel = named(`panel-${kind}`)
-      if (!panel) continue
-      const there = kind === "data" ? model.has_image : model.has_image && model.has_model
-      const shown = there && (look.focus === "all" || look.focus === kind || !model.has_model)
-      panel.visible = shown
+      if (panel && panel.visible !== shown(kind)) panel.visible = shown(kind)
+      toggles[kind].setAttribute("aria-pressed", String(shown(kind)))
+      toggles[kind].disabled = !there(kind)
     }
-    root.hidden = !model.has_image
+    root.hidden = bar.hidden = !model.has_image
     residual_pair.hidden = !model.has_model
+    paint()
+    if (shown("psf")) show_psf()
     later()
   }
+  function choose(kind) {
+    if (look.focus) { look.focus = ""; look.panels = look.panels.includes(kind) ? look.panels : [...look.panels, kind] }
+    else if (!look.panels.includes(kind)) look.panels = [...look.panels, kind]
+    else if (KINDS.filter(shown).length > 1) look.panels = look.panels.filter((one) => one !== kind)
+    changed()
+    arrange()
+  }
   function focus(kind) {
-    look.focus = look.focus === kind ? "all" : kind
+    if (!there(kind)) return
+    look.focus = look.focus === kind ? "" : kind
     arrange()
   }
   function blink() {
@@ -215,63 +241,59 @@ export function render({model, view}) {
     look.focus = look.focus === "data" ? "model" : "data"
     arrange()
   }
+  function show_psf() {
+    const [fig, image, source] = [named("viewer-psf"), pixels.image("psf"), pixels.source("psf")?.data]
+    if (!fig || !image || fig.inner_width < 20) return
+    const r = squared(source.x[0], source.x[0] + source.dw[0], source.y[0], source.y[0] + source.dh[0], fig.inner_width, fig.inner_height)
+    fig.x_range.setv({start: r.x0, end: r.x1})
+    fig.y_range.setv({start: r.y0, end: r.y1})
+  }
   const crosshairs = () => figures().flatMap((fig) => fig.toolbar.tools.filter((tool) => tool.type === "CrosshairTool"))
   function toggle_crosshair() {
     const on = cross.getAttribute("aria-pressed") !== "true"
     cross.setAttribute("aria-pressed", String(on))
+    for (const kind of ["data", "sigma", "model"]) pixels.source(kind)?.properties.data.change.connect(() => { pixels.changed(); paint() })
+    for (const range of [figures()[0].x_range, figures()[0].y_range]) range.change.connect(() => {
+      cancelAnimationFrame(scaling)
+      scaling = requestAnimationFrame(draw_scale)
+    })
+    pixels.source("psf")?.properties.data.change.connect(() => paint())
+    named("viewer-psf")?.properties.inner_width.change.connect(show_psf)
+    named("viewer-psf")?.properties.inner_height.change.connect(show_psf)
     for (const tool of crosshairs()) {
       for (const span of [tool.overlay].flat()) span.visible = on
       tool.visible = on
     }
   }
 
-  // --- readout -------------------------------------------------------------------------------------------------
-  function pick(kind, x, y) {
-    const source = named(`image-${kind}`)?.data_source.data
-    const image = source?.image?.[0]
-    if (!image?.shape) return null
-    const [ny, nx] = image.shape
-    const column = Math.floor((x - source.x[0]) / source.dw[0] * nx)
-    const row = Math.floor((y - source.y[0]) / source.dh[0] * ny)
-    if (column < 0 || row < 0 || column >= nx || row >= ny) return null
-    return image[row * nx + column]
-  }
-  const readout = el("div", {class: "readout", role: "group", "aria-label": "Value under the cursor"})
-  const slots = {}
-  for (const [key, label] of [["xy", "x, y"], ["data", "data"], ["model", "model"], ["residual", "residual"], ["sky", ""]]) {
-    const name = el("span", {class: "muted"}, label)
-    const value = el("span", {class: "num value"})
-    const slot = el("span", {class: `slot ${key}`}, name, value)
-    readout.append(slot)
-    slots[key] = {slot, name, value}
-  }
-  const hint = el("span", {class: "hint muted"})
-  readout.append(hint)
-  function idle() {
-    for (const key in slots) slots[key].value.textContent = ""
-    hint.textContent = model.hint
-    readout.classList.add("idle")
-  }
+  // --- readout and places --------------------------------------------------------------------------------------
+  const readout = make_readout()
+  const idle = () => readout.idle(go.dataset.error || model.hint)
   function moved(event) {
-    const [x, y] = [event.x, event.y]
-    const value = pick("data", x, y)
-    if (value == null) { idle(); return }
-    readout.classList.remove("idle")
-    hint.textContent = ""
-    slots.xy.value.textContent = `${x.toFixed(1)}, ${y.toFixed(1)}`
-    slots.data.value.textContent = number(value)
-    slots.model.slot.hidden = slots.residual.slot.hidden = !model.has_model
-    if (model.has_model) {
-      slots.model.value.textContent = number(pick("model", x, y))
-      const pull = pick("residual", x, y)
-      slots.residual.value.textContent = Number.isFinite(pull) ? `${pull >= 0 ? "+" : "−"}${Math.abs(pull).toFixed(2)} σ` : "masked"
+    const pixel = pixels.read(event.x, event.y)
+    if (!pixel) { idle(); return }
+    if (!model.wants_components) model.wants_components = true  // the server sends them from now on
+    const component = pixel.component == null ? null : model.components[pixel.component] ?? null
+    readout.show(event.x, event.y, pixel, component, sky(model.sky, event.x, event.y))
+    window.dispatchEvent(new CustomEvent("residua:cursor", {detail: {x: event.x, y: event.y}}))
+  }
+  function go_to() {
+    const place = go.value.trim() ? place_of(go.value, model.sky) : {}
+    const {x0, x1, y0, y1} = model.extent
+    if (place.x != null && !(place.x >= x0 && place.x <= x1 && place.y >= y0 && place.y <= y1))
+      place.error = `x ${place.x.toFixed(1)}, y ${place.y.toFixed(1)} lies outside the image, which goes from ${x0 + 0.5} to ${x1 - 0.5} in x, ${y0 + 0.5} to ${y1 - 0.5} in y.`
+    go.dataset.error = place.error ?? ""
+    go.setAttribute("aria-invalid", String(Boolean(place.error)))
+    idle()
+    const fig = frame()
+    if (place.error || place.x == null || !fig) return
+    touched = true
+    for (const [range, middle, side] of [[fig.x_range, place.x, x1 - x0], [fig.y_range, place.y, y1 - y0]]) {
+      const half = Math.min(range.end - range.start, side / 2) / 2
+      range.setv({start: middle - half, end: middle + half})
     }
-    const place = sky(model.sky, x, y)
-    slots.sky.slot.hidden = !place
-    if (place) {
-      slots.sky.name.textContent = place[0]
-      slots.sky.value.textContent = place[1]
-    }
+    resize_now()
+    moved(place)
   }
 
   // --- wiring --------------------------------------------------------------------------------------------------
@@ -284,6 +306,14 @@ export function render({model, view}) {
       fig.properties.inner_width.change.connect(later)
       fig.properties.inner_height.change.connect(later)
     }
+    for (const kind of ["data", "sigma", "model"]) pixels.source(kind)?.properties.data.change.connect(() => { pixels.changed(); paint() })
+    for (const range of [figures()[0].x_range, figures()[0].y_range]) range.change.connect(() => {
+      cancelAnimationFrame(scaling)
+      scaling = requestAnimationFrame(draw_scale)
+    })
+    pixels.source("psf")?.properties.data.change.connect(() => paint())
+    named("viewer-psf")?.properties.inner_width.change.connect(show_psf)
+    named("viewer-psf")?.properties.inner_height.change.connect(show_psf)
     for (const tool of crosshairs()) for (const span of [tool.overlay].flat()) span.visible = false
   }
 
@@ -296,6 +326,13 @@ export function render({model, view}) {
     }
   }
 
+  function new_sky() {
+    readout.has_sky(Boolean(model.sky.n))
+    go.placeholder = model.sky.n ? "Go to x, y or RA Dec" : "Go to x, y"
+    go.title = model.sky.n ? "x, y in pixels, or RA Dec such as 12:32:44.2 +12:46:15" : "x, y in pixels"
+  }
+  const show_profiles = () => profiles.setAttribute("aria-pressed", String(model.profiles))
+
   function placing() {
     for (const fig of figures()) {
       const el = Bokeh.index.find_one_by_id(fig.id)?.el
@@ -307,7 +344,8 @@ export function render({model, view}) {
   const commands = {
     home: () => { touched = false; show_all() }, zoom_in: () => { touched = true; zoom(1 / 1.5) },
     zoom_out: () => { touched = true; zoom(1.5) }, crosshair: toggle_crosshair, blink,
-    all: () => { look.focus = "all"; arrange() }, data: () => focus("data"), model: () => focus("model"), residual: () => focus("residual"),
+    profiles: () => { model.profiles = !model.profiles },
+    ...Object.fromEntries(KINDS.map((kind) => [kind, () => focus(kind)])),
   }
   const obey = (event) => commands[event.detail]?.()
   window.addEventListener("residua:viewer", obey)
@@ -316,11 +354,15 @@ export function render({model, view}) {
   model.on("extent", later)
   model.on("has_image", arrange)
   model.on("has_model", arrange)
+  model.on("has_psf", arrange)
+  model.on("sky", new_sky)
+  model.on("pixel_scale", draw_scale)
+  model.on("profiles", show_profiles)
   model.on("placing", placing)
-  model.on("hint", () => { if (readout.classList.contains("idle")) idle() })
+  model.on("hint", () => { if (readout.root.classList.contains("idle")) idle() })
   model.on("descriptions", describe)
   model.on("remove", () => window.removeEventListener("residua:viewer", obey))
-  model.on("after_render", () => { wire(); paint(); arrange(); placing(); describe(); later(); setTimeout(later, 400) })
+  model.on("after_render", () => { wire(); new_sky(); show_profiles(); arrange(); placing(); describe(); later(); setTimeout(later, 400) })
 
-  return el("div", {}, root, readout)
+  return el("div", {}, root, bar, readout.root)
 }
