@@ -11,13 +11,14 @@ from dashboard.jobs.events import Event
 from dashboard.pages import links
 from dashboard.pages.later import Later
 from dashboard.services import Services
+from dashboard.state import forecast
 from dashboard.state.fit_form import FitForm
 from dashboard.state.fitting import Fitting
 from dashboard.state.runs import outcome, run_rows
 from dashboard.state.session import Session
 from dashboard.store import StoreError
 from dashboard.views import verdict
-from dashboard.views.component import Message
+from dashboard.views.component import Message, soon
 from dashboard.views.fit_panel import FitPanel
 
 FLUSH_SECONDS = 0.1
@@ -35,6 +36,10 @@ class FittingPart:
         self.fitting = Fitting(services, session, self._step)
         self.panel = FitPanel(self.form, on_fit=self._on_fit, on_run=self._on_run)
         self._steps: list[Event] = []
+        self._measured: tuple[Any, ...] = ()
+        self._cost: forecast.Cost | None = None
+        self.state.param.watch(lambda *_: soon(self._measure()), ["opened"])
+        self.form.param.watch(lambda *_: self.later(self._show_forecast), ["ticked", "changed", "chain"])
         self._last_step: dict[str, int] = {}
         self.state.param.watch(
             lambda *_: self.later(self.show), ["active", "run", "result", "opened", "deleted"]
@@ -89,6 +94,28 @@ class FittingPart:
                 await actions[message["type"]](str(message["id"]))
             except StoreError as error:
                 self.state.refused = str(error)
+
+    # --- forecast
+
+    async def _measure(self) -> None:
+        """Time one model of this problem, when it is another problem and not only another start."""
+        problem = self.state.opened.problem
+        if problem is None:
+            return
+        kind = (problem.image.shape, tuple(problem.names), tuple(one.model.key for one in problem.components))
+        if kind == self._measured:
+            return
+        self._measured = kind
+        self._cost = await asyncio.to_thread(forecast.measure, problem)
+        self.later(self._show_forecast)
+
+    def _show_forecast(self) -> None:
+        cost = self._cost
+        if cost is None:
+            return
+        each = {key: forecast.forecast(*self.form.request(key), cost) for key in self.form.keys}
+        words = {key: forecast.in_words(one.seconds) for key, one in each.items() if one is not None}
+        self.panel.show_forecasts(words, forecast.together([each[key] for key in self.form.ticked]))
 
     # --- progress
 

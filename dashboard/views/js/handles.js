@@ -104,7 +104,7 @@ export function render({model, view}) {
 
   const stop = (event) => { event.stopPropagation(); event.preventDefault() }
   function down(event) {
-    if (event.button !== 0 || !model.enabled) return
+    if (event.button !== 0 || !model.enabled || tool) return
     const panel = panel_at(event)
     const held = panel && grip(event, panel)
     if (!held) return
@@ -156,9 +156,12 @@ export function render({model, view}) {
     model.send_msg({type: "abandon"})
     draw()
   }
+  let tool = ""  // of the mask, which takes the pointer first
+  const other_tool = (event) => { tool = event.detail }
+  window.addEventListener("residua:tool", other_tool)
   let over = null
   function hover(event) {
-    if (pulling) return
+    if (pulling || tool) return
     const panel = model.enabled ? panel_at(event) : null
     const held = panel && grip(event, panel)
     if (over && (!held || over !== panel.el)) { over.style.cursor = ""; over = null }
@@ -168,6 +171,7 @@ export function render({model, view}) {
   document.addEventListener("pointerdown", down, true)
   document.addEventListener("pointermove", hover, true)
   model.on("remove", () => {
+    window.removeEventListener("residua:tool", other_tool)
     document.removeEventListener("pointerdown", down, true)
     document.removeEventListener("pointermove", hover, true)
   })

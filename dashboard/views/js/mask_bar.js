@@ -137,6 +137,7 @@ export function render({model, view}) {
   function choose(name) {
     drop()
     tool = name
+    window.dispatchEvent(new CustomEvent("residua:tool", {detail: name}))  // components are not taken hold of meanwhile
     for (const found of figures().map(view_of)) if (found?.el) found.el.style.cursor = tool ? "crosshair" : ""
     draw()
   }
