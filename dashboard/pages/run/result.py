@@ -56,7 +56,7 @@ class ResultSection(Section):
         )
         self.view = pn.Column(
             ui.html(_notes(result), **WIDE),
-            pn.Row(left, right, **WIDE, styles={"gap": "24px"}),
+            pn.Row(left, right, **WIDE, max_width=1100, styles={"gap": "24px"}),
             **WIDE,
             styles={"gap": "10px"},
         )
