@@ -62,7 +62,7 @@ export function render({model}) {
       el("div", {class: "row"}, box,
         el("button", {type: "button", class: "pick grow", "aria-expanded": String(open), onclick: () => model.send_msg({type: "open", key: one.key})},
           el("span", {class: "dot", style: `background:${one.color}`}), el("span", {class: "ellipsis grow"}, one.title)),
-        el("span", {class: "muted small num cost", title: "Forecast from the measured cost of one model of this image"}, one.forecast)),
+        el("span", {class: "muted small num cost", title: `${one.forecast}, from the measured cost of one model of this image`}, one.forecast.replace("about", "≈").replace("under", "<"))),
       open ? details() : null)
   }
 
