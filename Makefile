@@ -4,7 +4,8 @@
 #   make test [ARGS=...]     every test (ARGS go to pytest: ARGS="tests/engine -k lm")
 #   make setup               only the environment: .venv, with .venv/bin/residua
 #   make check               ruff and mypy
-#   make bench [ARGS=...]    the same fits by other codes, timed side by side (ARGS="--cases all", see --help)
+#   make bench [ARGS=...]    the same fits by other codes, timed side by side (ARGS="--cases all", see --help);
+#                            BENCH=samplers ARGS=--full for the samplers, and so for each script in benchmarks/
 #   make tutorials [ARGS=...] run the cells of the tutorial again and keep what they show (ARGS name pages)
 #   make format              let ruff lay out and mend what it can
 #   make docs                write the pages of docs/ that are made from declarations
@@ -19,6 +20,7 @@
 VENV ?= .venv
 PORT ?= 5006
 ARGS ?=
+BENCH ?= peers
 CHROMIUM ?= /usr/bin/chromium
 TORCH_INDEX ?=
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
@@ -89,7 +91,7 @@ bench: $(READY)
 	@$(BIN)/python -c 'import os, sysconfig, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || { \
 		package=$$($(BIN)/python -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])'); \
 		$(call apt,$$package,Compiling imfit for the benchmark); }
-	$(BIN)/python -m benchmarks.peers $(ARGS)
+	$(BIN)/python -m benchmarks.$(BENCH) $(ARGS)
 
 tutorials: $(READY)
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m dashboard.learn.build $(ARGS)

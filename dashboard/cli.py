@@ -67,6 +67,14 @@ def fit(
         typer.Option("-o", metavar="NAME=VALUE", help="An option of the fitter; repeatable."),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the fitter's random numbers.")] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            metavar="RUN",
+            help="Folder of an earlier run to go on from: a sampler appends to its draws, others start at its values.",
+        ),
+    ] = None,
     bootstrap: Annotated[
         int,
         typer.Option(
@@ -90,7 +98,9 @@ def fit(
         from dashboard.commands import fit as command
         from engine.outputs import result_record, to_json
 
-        problem, result = command.fit(description, out, fitter, option or [], seed, quiet, threads)
+        problem, result = command.fit(
+            description, out, fitter, option or [], seed, quiet, threads, resume=resume
+        )
         again = command.bootstrap(out, problem, result, bootstrap, bootstrap_kind, seed, quiet)
         _report(out, report, pdf)
         if as_json:

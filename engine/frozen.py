@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.errors import ParameterError
 from engine.likelihoods import LIKELIHOODS
 from engine.models.scene import FrozenScene
+from engine.parameters.box import Box
 from engine.problem import Problem
 
 # Numbers (0.8 GB) that a frozen scene may keep.
@@ -40,11 +41,10 @@ class FrozenProblem:
 
     Args:
         problem: What to evaluate.
-        x: Middle of the box, (free,).
-        half_widths: Of the box, (free,).
+        box: Of free parameters, (free,); its middle is frozen where the whole takes too many samples.
     """
 
-    def __init__(self, problem: Problem, x: np.ndarray, half_widths: np.ndarray) -> None:
+    def __init__(self, problem: Problem, box: Box) -> None:
         self.problem = problem
         space = problem.space
         self._linked = any(p.link is not None for p in space.parameters)
@@ -53,13 +53,10 @@ class FrozenProblem:
         self._evaluated, self._outside = 0, 0
         if len(problem.tiles) > 1:
             return
-        theta, slope = space.expand(x)
-        widths = np.abs(slope) @ half_widths
-        scene = problem.freeze(theta, widths)
+        scene = problem.freeze(box.through(*space.expand(box.middle)))
         if scene.numbers > _MOST_NUMBERS:
             return
         self._scene = scene
-        self._low, self._high = (theta - widths)[scene.within], (theta + widths)[scene.within]
         self._tile = problem.tiles[0]
         self._background = problem.background(0).view(self._tile.data.shape)
         self._terms = LIKELIHOODS[problem.likelihood].terms
@@ -76,8 +73,7 @@ class FrozenProblem:
         theta, slopes, allowed = self._expand(x)
         inside = allowed
         if self._scene is not None:
-            within = theta[:, self._scene.within]
-            inside = allowed & ((within >= self._low) & (within <= self._high)).all(1)
+            inside = allowed & self._scene.covers(theta)
             if inside.all():
                 self._frozen(found, slice(None), theta, slopes, gradient)
             elif inside.any():

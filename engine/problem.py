@@ -17,6 +17,7 @@ from engine.likelihoods import LIKELIHOODS
 from engine.linalg import gram
 from engine.models.scene import Component, FrozenScene, Painter
 from engine.parameters import Parameter, ParameterSpace
+from engine.parameters.box import Box
 from engine.render import Accuracy
 from engine.render.scratch import scratch
 from engine.tiles import Tile, cut
@@ -318,9 +319,9 @@ class Problem:
                 curvature[i, i] += prior_curvature
         return cost
 
-    def freeze(self, theta: np.ndarray, half_widths: np.ndarray) -> FrozenScene:
-        """Return what renders the moving components for many theta near one, (parameter,); see :mod:`engine.frozen`."""
-        return self._painter.freeze(self._live, self.tiles[0].grid, theta, half_widths)
+    def freeze(self, box: Box) -> FrozenScene:
+        """Return what renders the moving components for many theta in ``box``; see :mod:`engine.frozen`."""
+        return self._painter.freeze(self._live, self.tiles[0].grid, box)
 
     def cost(self, x: np.ndarray) -> tuple[float, float]:
         """Return cost and chi2 without derivatives."""

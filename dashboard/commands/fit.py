@@ -30,12 +30,16 @@ def fit(
     seed: int | None,
     quiet: bool,
     threads: int,
+    resume: Path | None = None,
 ) -> tuple[engine.Problem, engine.FitResult]:
-    """Fit a description and write its run folder."""
+    """Fit a description and write its run folder, going on from an earlier run's where there is one."""
     problem = engine.load(path)
     _use_threads(problem, threads)
+    previous = None if resume is None else engine.read_run(resume)
+    if previous is not None:
+        fitter = fitter or previous.fitter
     name, chosen = options.chosen(problem, fitter, options.parsed(words))
-    result = _run(problem, name, chosen, seed, quiet)
+    result = _run(problem, name, chosen, seed, quiet, previous)
     write_run(out, problem, result)
     return problem, result
 
@@ -253,12 +257,23 @@ def _edge(value: float | None, otherwise: str) -> str:
 
 
 def _run(
-    problem: engine.Problem, name: str, chosen: dict[str, Any], seed: int | None, quiet: bool
+    problem: engine.Problem,
+    name: str,
+    chosen: dict[str, Any],
+    seed: int | None,
+    quiet: bool,
+    resume: engine.FitResult | None = None,
 ) -> engine.FitResult:
     total = engine.fitters.configured(name, chosen).options().get("max_steps")
     with _stop_on_interrupt() as asked, talk.Progress(name, total, quiet) as progress:
         return engine.fit(
-            problem, name, on_step=progress, should_stop=lambda: bool(asked), seed=seed, **chosen
+            problem,
+            name,
+            on_step=progress,
+            should_stop=lambda: bool(asked),
+            seed=seed,
+            resume=resume,
+            **chosen,
         )
 
 

@@ -14,6 +14,7 @@ from engine.fitters.multistart import Multistart
 from engine.fitters.run import fit, steps, watched
 from engine.fitters.scipy_methods import DifferentialEvolution, ScipyMinimize
 from engine.samplers.elliptical import Elliptical
+from engine.samplers.ensemble import EnsembleHmc
 from engine.samplers.hamiltonian import Hmc, Nuts
 from engine.samplers.laplace import Laplace
 from engine.samplers.metropolis import Metropolis
@@ -31,6 +32,7 @@ _FITTERS: tuple[type[Fitter], ...] = (
     Multistart,
     Nuts,
     Hmc,
+    EnsembleHmc,
     Metropolis,
     Elliptical,
     Laplace,

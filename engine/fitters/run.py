@@ -86,7 +86,6 @@ def steps(
         # Chosen here and recorded, so that the run can be repeated.
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     rng = np.random.default_rng(seed)
-    start = None if resume is None else problem.space.vector(resume.values)
     previous = resume if isinstance(resume, FitResult) else None
     if previous is not None and previous.draws is not None:
         if previous.names != problem.names:
@@ -96,6 +95,7 @@ def steps(
             )
         # The same seed must not repeat the same random numbers.
         rng = np.random.default_rng((seed, previous.draws.shape[1]))
+    start = None if resume is None else problem.space.vector(resume.values)
     resumed = resume.info if isinstance(resume, Step) else None
     work = Work(problem, rng, start, resumed=resumed, previous=previous)
     return _loop(problem, method, work, should_stop or (lambda: False), seed)

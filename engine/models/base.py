@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.parameters.box import Box
 from engine.parameters.spec import Spec
 from engine.render.grid import Grid
 from engine.render.setting import Setting
@@ -29,7 +30,7 @@ class Frozen:
     Attributes:
         brightness: ``(values (chain, component, parameter)) -> (images (chain, row, column), pullback)``; the
             images are sums over components. A pullback is valid until the next call.
-        within: Numbers of the parameters that must stay within the half widths it was made for.
+        within: Numbers of the parameters that must stay within the box it was made for.
         numbers: How many numbers it keeps: a measure of its memory.
     """
 
@@ -94,16 +95,14 @@ class Model(ABC):
             image.add_(rows[index], alpha=float(values[index]))
         return image, lambda score: rows.flatten(1) @ score.flatten()
 
-    def freeze(
-        self, grid: Grid, values: np.ndarray, half_widths: np.ndarray, setting: Setting
-    ) -> Frozen | None:
-        """Return what renders many sets of parameters within ``half_widths`` of ``values``, (component, parameter).
+    def freeze(self, grid: Grid, box: Box, setting: Setting) -> Frozen | None:
+        """Return what renders many sets of parameters within ``box``, (component, parameter).
 
         None where there is no better way than one after the other.
         """
         if len(self.linear) < len(self.specs):
             return None
-        rows = self.gradient(grid, values[0].tolist(), setting).flatten(1).clone()
+        rows = self.gradient(grid, box.middle[0].tolist(), setting).flatten(1).clone()
 
         def brightness(many: np.ndarray) -> tuple[Tensor, PullMany]:
             images = torch.from_numpy(many.sum(1)).to(rows.device) @ rows

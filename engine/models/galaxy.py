@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.geometry.base import Geometry
 from engine.models.base import Frozen, Model, Pull, PullMany
+from engine.parameters.box import Box
 from engine.parameters.spec import CENTER
 from engine.profiles.base import Profile
 from engine.render.freeze import freeze_samples
@@ -96,16 +97,12 @@ class Galaxy(Model):
         shape, by_radius, by_profile = self.profile.shape_gradient(radius, *profile)
         return samples, shape, by_radius.mul_(values[-1]).div_(radius), by_geometry, by_profile
 
-    def freeze(
-        self, grid: Grid, values: np.ndarray, half_widths: np.ndarray, setting: Setting
-    ) -> Frozen | None:
+    def freeze(self, grid: Grid, box: Box, setting: Setting) -> Frozen | None:
         """Return what renders many sets of parameters from the same samples; see :mod:`engine.render.frozen`."""
         metric_gradient, at = self.geometry.metric_gradient, self._shape_starts
         if metric_gradient is None or self.profile.break_at is not None:
             return None
-        samples = freeze_samples(
-            grid, values[:, :-1], half_widths[:, :-1], self.profile, self.geometry, setting.accuracy
-        )
+        samples = freeze_samples(grid, box[:, :-1], self.profile, self.geometry, setting.accuracy)
         if samples is None:
             return None
 

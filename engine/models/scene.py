@@ -11,7 +11,11 @@ from torch import Tensor
 
 from engine.images import Image
 from engine.models.base import Frozen, Model, Pull, PullMany
+from engine.parameters.box import Box
 from engine.render import Accuracy, Convolver, Grid, PsfSpline, Setting
+
+# Shares of a box that are tried: where the whole of it would take too many samples, its middle will do.
+_SHARES = (1.0, 0.6, 0.35)
 
 
 @dataclass(frozen=True)
@@ -34,15 +38,24 @@ class Component:
 
 
 @dataclass(frozen=True)
-class FrozenStage:
-    """What is rendered on one canvas, and then blurred and binned together.
+class FrozenPart:
+    """Components of one model, the numbers of their parameters in the scene's vector, and their box.
 
-    ``parts`` have the numbers of their parameters in the scene's vector, (component, parameter).
+    ``columns`` and ``box`` are (component, parameter).
     """
+
+    columns: np.ndarray
+    frozen: Frozen
+    box: Box
+
+
+@dataclass(frozen=True)
+class FrozenStage:
+    """What is rendered on one canvas, and then blurred and binned together."""
 
     convolver: Convolver | None
     factor: int
-    parts: list[tuple[np.ndarray, Frozen]]
+    parts: list[FrozenPart]
 
 
 class FrozenScene:
@@ -51,11 +64,15 @@ class FrozenScene:
     def __init__(self, grid: Grid, stages: Sequence[FrozenStage]) -> None:
         self._grid, self._stages = grid, stages
         parts = [part for stage in stages for part in stage.parts]
-        self.within = np.array(
-            [number for columns, frozen in parts for number in columns[:, list(frozen.within)].flatten()],
-            dtype=int,
-        )
-        self.numbers = sum(frozen.numbers for _, frozen in parts)
+        self.numbers = sum(part.frozen.numbers for part in parts)
+        self._bounded = [(part.columns[:, list(part.frozen.within)], part) for part in parts]
+
+    def covers(self, theta: np.ndarray) -> np.ndarray:
+        """Return which of ``theta``, (chain, parameter), it can render, (chain,)."""
+        inside = np.ones(len(theta), dtype=bool)
+        for columns, part in self._bounded:
+            inside &= part.box[:, list(part.frozen.within)].holds(theta[:, columns]).all(-1)
+        return inside
 
     def brightness(self, theta: np.ndarray) -> tuple[Tensor, PullMany]:
         """Return the images, (chain, row, column), at ``theta``, (chain, parameter), and their pullback."""
@@ -63,7 +80,7 @@ class FrozenScene:
         total = torch.zeros((len(theta), grid.height, grid.width), dtype=torch.float64, device=grid.device)
         pulls = []
         for stage in self._stages:
-            done = [(columns, *frozen.brightness(theta[:, columns])) for columns, frozen in stage.parts]
+            done = [(part.columns, *part.frozen.brightness(theta[:, part.columns])) for part in stage.parts]
             image = done[0][1]
             for _, other, _ in done[1:]:
                 image = image + other
@@ -166,10 +183,8 @@ class Painter:
             self.unfinish(score, convolver, factor)
         )
 
-    def freeze(
-        self, components: Sequence[Component], grid: Grid, theta: np.ndarray, half_widths: np.ndarray
-    ) -> FrozenScene:
-        """Return what renders the sum of ``components`` for many parameter vectors near ``theta``, (parameter,)."""
+    def freeze(self, components: Sequence[Component], grid: Grid, box: Box) -> FrozenScene:
+        """Return what renders the sum of ``components`` for many parameter vectors in ``box``, (parameter,)."""
         groups: dict[str, list[Component]] = {}
         for component in components:
             groups.setdefault(component.model.key, []).append(component)
@@ -177,23 +192,24 @@ class Painter:
         for members in groups.values():
             canvas, convolver, factor = self._stage(members[0].model, grid)
             stage = stages.setdefault((convolver is not None, factor), FrozenStage(convolver, factor, []))
-            stage.parts.extend(self._freeze_alike(members, canvas, theta, half_widths))
+            stage.parts.extend(self._freeze_alike(members, canvas, box))
         return FrozenScene(grid, list(stages.values()))
 
-    def _freeze_alike(
-        self, members: Sequence[Component], canvas: Grid, theta: np.ndarray, half_widths: np.ndarray
-    ) -> Iterator[tuple[np.ndarray, Frozen]]:
+    def _freeze_alike(self, members: Sequence[Component], canvas: Grid, box: Box) -> Iterator[FrozenPart]:
         """Components of one model: frozen together, or else each alone, or else rendered in turn."""
         model = members[0].model
         columns = np.array([np.arange(one.columns.start, one.columns.stop) for one in members])
-        frozen = model.freeze(canvas, theta[columns], half_widths[columns], self._setting)
-        if frozen is not None:
-            yield columns, frozen
-        elif len(members) == 1:
-            yield columns, model.in_turn(canvas, self._setting)
-        else:
-            for one in members:
-                yield from self._freeze_alike([one], canvas, theta, half_widths)
+        for share in _SHARES:
+            own = box[columns].shrunk(share)
+            frozen = model.freeze(canvas, own, self._setting)
+            if frozen is not None:
+                yield FrozenPart(columns, frozen, own)
+                return
+        if len(members) == 1:
+            yield FrozenPart(columns, model.in_turn(canvas, self._setting), box[columns])
+            return
+        for one in members:
+            yield from self._freeze_alike([one], canvas, box)
 
     def image(self, component: Component, grid: Grid, values: Sequence[float]) -> Tensor:
         """Return the component's image, (row, column), without derivatives."""

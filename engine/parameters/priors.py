@@ -67,7 +67,8 @@ class Prior:
         Normalized, so that evidences and information criteria can use it; -inf outside the support.
         """
         low, high = self.support
-        if not low <= value <= high or (self.kind == "lognormal" and value <= 0):
+        # So near to zero, squares underflow.
+        if not low <= value <= high or (self.kind == "lognormal" and value < 1e-150):
             return -math.inf, 0.0, 0.0
         if self.kind == "uniform":
             return -math.log(high - low), 0.0, 0.0

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 from engine.geometry.base import Geometry
+from engine.parameters.box import Box
+from engine.parameters.spec import Spec
 from engine.profiles.base import Profile
 from engine.render.frozen import FrozenSamples
 from engine.render.frozen_rays import FrozenRays
@@ -51,26 +53,24 @@ class _Layout:
 
 def freeze_samples(
     grid: Grid,
-    values: np.ndarray,
-    half_widths: np.ndarray,
+    box: Box,
     profile: Profile,
     geometry: Geometry,
     accuracy: Accuracy,
 ) -> FrozenSamples | None:
-    """Return samples for parameters within ``half_widths`` of ``values``; None where one plan does not do for all.
+    """Return samples for parameters within ``box``; None where one plan does not do for all.
 
     Args:
         grid: Where to render.
-        values: Center x and y, then the geometry's parameters, then the profile's, (component, parameter).
-        half_widths: Of the box, alike.
+        box: Of center x and y, then the geometry's parameters, then the profile's, (component, parameter).
         profile: Without a break.
         geometry: Whose radius is a quadratic form.
         accuracy: Of the means over cells.
     """
     split = 2 + len(geometry.specs)
     plans = []
-    for place, widths in zip(values, half_widths, strict=True):
-        found = _strictest(grid, place, widths, profile, geometry, accuracy)
+    for number, place in enumerate(box.middle):
+        found = _strictest(grid, box[number], profile, geometry, accuracy)
         if found is None:
             return None
         k = profile.grading(*place[split:])
@@ -83,8 +83,7 @@ def freeze_samples(
 
 def _strictest(
     grid: Grid,
-    values: np.ndarray,
-    half_widths: np.ndarray,
+    box: Box,
     profile: Profile,
     geometry: Geometry,
     accuracy: Accuracy,
@@ -93,10 +92,11 @@ def _strictest(
     split = len(geometry.specs)
     specs = (*geometry.specs, *profile.specs)
     axes = [
-        _axis(value, half, spec.lower, spec.upper, bool(spec.period))
-        for value, half, spec in zip(values[2:], half_widths[2:], specs, strict=True)
+        _axis(float(low), float(high), spec)
+        for low, high, spec in zip(box.low[2:], box.high[2:], specs, strict=True)
     ]
-    shifts = [(0.0, 0.0), *itertools.product(*((-half, half) for half in half_widths[:2]))]
+    x, y = zip(box.low[:2], box.high[:2], strict=True)
+    centers = [tuple(box.middle[:2]), *itertools.product(x, y)]
     level, order = np.zeros((grid.height, grid.width), dtype=np.int8), 0
     for shape in itertools.product(*axes[split:]):
         steps = tuple(in_steps(list(shape), profile, grid.step))
@@ -108,23 +108,23 @@ def _strictest(
             if reach < math.inf:
                 return None
             order = max(order, needed)
-            for shift in shifts:
-                place = (values[0] + shift[0], values[1] + shift[1])
-                np.maximum(level, _levels(grid, place, geometry.metric(*form), rings, near), out=level)
+            for place in centers:
+                levels = _levels(grid, place, geometry.metric(*form), rings, near)
+                np.maximum(level, levels, out=level)
     return level, order
 
 
-def _axis(value: float, half: float, lower: float, upper: float, turns: bool) -> list[float]:
+def _axis(low: float, high: float, spec: Spec) -> list[float]:
     """Values of one parameter to try: the ends of the box, and between them where it is an angle."""
-    if turns:
-        half = min(half, 90.0)
-        return list(np.linspace(value - half, value + half, 2 + int(2 * half / _TURN)))
-    return sorted({max(value - half, lower), min(value + half, upper)})
+    if spec.period:
+        high = min(high, low + 180.0)
+        return list(np.linspace(low, high, 2 + int((high - low) / _TURN)))
+    return sorted({max(low, spec.lower), min(high, spec.upper)})
 
 
 def _levels(
     grid: Grid,
-    center: tuple[float, float],
+    center: Sequence[float],
     metric: tuple[float, float, float],
     rings: Sequence[float],
     near: float,

@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.fitters.base import Work
 from engine.frozen import FrozenProblem
+from engine.parameters.box import Box
 from engine.parameters.transform import Transform
 from engine.samplers.whitening import Whitening
 
@@ -91,5 +92,5 @@ def frozen_around(work: Work, transform: Transform, center: np.ndarray, expected
         expected: The whitening by the Hessian there, which tells the width.
     """
     sigma = np.sqrt((expected.factor**2).sum(1))
-    ends = transform.physical(np.array([expected.center - _REACH * sigma, expected.center + _REACH * sigma]))
-    return FrozenProblem(work.problem, center, np.abs(ends - center).max(0))
+    low, high = transform.physical(expected.center + _REACH * np.array([-sigma, sigma]))
+    return FrozenProblem(work.problem, Box(center, low, high))

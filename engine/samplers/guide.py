@@ -93,8 +93,9 @@ class Guide:
             return dist.MultivariateNormal(mean, scale_tril=factor)
         pyro.module(_FLOW, self._flow)
         noise = dist.Normal(torch.zeros_like(mean), 1.0).to_event(1)
+        # Cached, because the inverse of the flow is slow, and in single precision.
         return dist.TransformedDistribution(
-            noise, [*self._flow, transforms.LowerCholeskyAffine(mean, factor)]
+            noise, [*self._flow, transforms.LowerCholeskyAffine(mean, factor, cache_size=1)]
         )
 
     def _model(self, look: Callable[[Tensor], Tensor]) -> None:
@@ -110,10 +111,10 @@ def _layer(size: int) -> Any:
     """An autoregressive transform that hardly changes anything yet."""
     layer = transforms.affine_autoregressive(size, hidden_dims=[2 * size + 8]).double()
     with torch.no_grad():
-        last = layer.nn.layers[-1]
+        last = layer.arn.layers[-1]
         last.weight.mul_(0.01)
         last.bias.zero_()
-        if layer.nn.skip_layer is not None:
-            layer.nn.skip_layer.weight.zero_()
-            layer.nn.skip_layer.bias.zero_()
+        if layer.arn.skip_layer is not None:
+            layer.arn.skip_layer.weight.zero_()
+            layer.arn.skip_layer.bias.zero_()
     return layer

@@ -110,10 +110,10 @@ def _swaps_in_words(problem: Problem, draws: np.ndarray, sets: Sequence[Sequence
         whole = [int(i) + 1 for i in np.flatnonzero(share > 0.99)]
         partly = [int(i) + 1 for i in np.flatnonzero((share > 0.01) & (share <= 0.99))]
         if not partly:
-            verb = "has" if len(whole) == 1 else "have"
+            verb = "sits" if len(whole) == 1 else "sit"
             words = chains_in_words(whole).capitalize()
             sentences.append(
-                f"{words} {verb} {names} swapped: the components are identical, so their names are free."
+                f"{words} {verb} in another mode: {names} swapped; they are identical, so their names are free."
             )
         else:
             sentences.append(f"{names} swap names within {chains_in_words(partly)}.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.fitters.assess import at_bound
 from engine.fitters.base import Move, Moves, Outcome, Work
 from engine.fitters.lm import LevenbergMarquardt
 from engine.fitters.search_box import scattered
@@ -65,7 +66,7 @@ def find_origin(work: Work, start: str, chains: int) -> Generator[Move, None, Or
         for place, (_, end, there, _) in zip(places, ends, strict=True)
     ]
     inverse, _ = invert(normal.hessian)
-    measured = inverse is not None and np.array_equal(places[best], x)
+    measured = inverse is not None and not at_bound(work.problem, x).any()
     converged = outcome.status is Status.CONVERGED
     return Origin(
         np.array(places),

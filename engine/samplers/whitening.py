@@ -13,6 +13,8 @@ from engine.problem import NormalEquations
 
 # Correlations beyond this are not believed: the direction is taken to be shorter than the Hessian says.
 _FLATTEST = 1e-7
+# Nearer to a bound than this many conditional sigmas, the posterior feels it.
+_NEAR = 2.0
 
 
 @dataclass(frozen=True)
@@ -49,21 +51,37 @@ def centered_angles(space: ParameterSpace, draws: np.ndarray) -> np.ndarray:
 
 
 def inside(space: ParameterSpace, x: np.ndarray, normal: NormalEquations) -> np.ndarray:
-    """Return x with parameters on a bound moved inside, by about the width of their posterior.
+    """Return x with parameters near a bound moved to where their posterior peaks in unconstrained coordinates.
 
-    On a bound the posterior falls off within 1 / slope or within one conditional sigma, whichever is less.
+    At the distance u from a bound, the density in ln(u) is u times that in u. With the slope and the curvature of the
+    cost at hand, it peaks where u^2 - (u0 + g s^2) u - s^2 = 0, for the distance u0, the slope g of ln(density) in u
+    and the conditional sigma s. Nearer to the bound, the Hessian is no guide to the width of the posterior.
     """
-    slope, bend = np.abs(normal.gradient), np.diag(normal.hessian)
-    with np.errstate(divide="ignore"):
-        depth = np.minimum(
-            np.where(slope > 0, 1 / slope, np.inf), np.where(bend > 0, 1 / np.sqrt(bend), np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bend = np.diag(normal.hessian)
+        sigma = np.where(bend > 0, 1 / np.sqrt(bend), np.inf)
+        slope = np.abs(normal.gradient)
+        # Where nothing bends, the slope alone tells; where there is neither, the size of the number.
+        sigma = np.where(
+            np.isfinite(sigma), sigma, np.where(slope > 0, 1 / slope, np.maximum(np.abs(x), 1.0))
         )
     span = np.where(np.isfinite(space.upper - space.lower), space.upper - space.lower, np.inf)
-    depth = np.minimum(depth, 0.25 * span)
-    depth = np.where(np.isfinite(depth), depth, np.maximum(np.abs(x), 1.0))
-    # Closer than a hundredth of that to a bound, the logarithm's slope there is no guide to the posterior.
-    low = np.where(np.isfinite(space.lower) & (x - space.lower < 0.01 * depth), space.lower + depth, x)
-    return np.where(np.isfinite(space.upper) & (space.upper - x < 0.01 * depth), space.upper - depth, low)
+    sigma = np.minimum(sigma, 0.25 * span)
+
+    def moved(distance: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        aim = distance + slope * sigma**2
+        root = np.sqrt(aim**2 + 4 * sigma**2)
+        # Of the two forms of the root, the one without a difference of like numbers.
+        peak = np.where(aim > 0, (aim + root) / 2, 2 * sigma**2 / (root - aim))
+        near = distance < _NEAR * sigma
+        return np.where(near, np.minimum(peak, 0.5 * span), distance)
+
+    with np.errstate(invalid="ignore"):
+        low, high = x - space.lower, space.upper - x
+        below = np.isfinite(low) & ((low <= high) | ~np.isfinite(high))
+        above = np.isfinite(high) & ~below
+        raised = np.where(below, space.lower + moved(low, normal.gradient), x)
+        return np.where(above, space.upper - moved(high, -normal.gradient), raised)
 
 
 def of_hessian(

@@ -6,6 +6,7 @@ import pytest
 import engine
 from engine.frozen import FrozenProblem
 from engine.models.registry import registry
+from engine.parameters.box import Box
 from engine.profiles import PROFILES as DECLARED
 from engine.profiles.sersic import bn_and_slope, bn_and_slopes
 from engine.render import Accuracy
@@ -34,7 +35,7 @@ def near(fitted: engine.Problem, rng: np.random.Generator, count: int = 4) -> np
 
 def compare(fitted: engine.Problem, x: np.ndarray) -> None:
     """Cost and gradient beside those of the same problem integrated much more accurately."""
-    frozen = FrozenProblem(fitted, fitted.values, half_widths(fitted))
+    frozen = FrozenProblem(fitted, Box.around(fitted.values, half_widths(fitted)))
     costs = frozen.costs(x)
     assert frozen.outside == 0
     exact = engine.Problem(
@@ -95,7 +96,7 @@ def test_several_components_of_a_model_priors_links_and_masks(rng):
 
 def test_the_gradient_is_exactly_that_of_the_cost(rng):
     fitted = problem(psf=True)
-    frozen = FrozenProblem(fitted, fitted.values, half_widths(fitted))
+    frozen = FrozenProblem(fitted, Box.around(fitted.values, half_widths(fitted)))
     (x,) = near(fitted, rng, 1)
     gradient = frozen.costs(x[None]).gradient[0]
     for i, width in enumerate(half_widths(fitted)):
@@ -107,7 +108,7 @@ def test_the_gradient_is_exactly_that_of_the_cost(rng):
 
 def test_outside_its_box_it_is_the_problem_itself(rng):
     fitted = problem()
-    frozen = FrozenProblem(fitted, fitted.values, half_widths(fitted))
+    frozen = FrozenProblem(fitted, Box.around(fitted.values, half_widths(fitted)))
     x = near(fitted, rng, 3)
     x[1, 0] += 1.0
     costs = frozen.costs(x)
@@ -123,7 +124,7 @@ def test_places_without_a_value_have_no_density():
     fitted = problem([linked, SKY])
     x = np.tile(fitted.values, (2, 1))
     x[1, fitted.names.index("sky.intensity")] = -1.0
-    costs = FrozenProblem(fitted, fitted.values, half_widths(fitted)).costs(x)
+    costs = FrozenProblem(fitted, Box.around(fitted.values, half_widths(fitted))).costs(x)
     assert np.isfinite(costs.cost[0])
     assert costs.cost[1] == np.inf
     assert not costs.gradient[1].any()
@@ -133,7 +134,7 @@ def test_an_image_in_tiles_is_not_frozen(monkeypatch):
     monkeypatch.setattr("engine.tiles._WHOLE", 500)
     monkeypatch.setattr("engine.tiles._TILE", 20)
     fitted = problem()
-    frozen = FrozenProblem(fitted, fitted.values, half_widths(fitted))
+    frozen = FrozenProblem(fitted, Box.around(fitted.values, half_widths(fitted)))
     assert frozen.costs(fitted.values[None]).cost[0] == fitted.cost_gradient(fitted.values).cost
     assert frozen.outside == 1
 

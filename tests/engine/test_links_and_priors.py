@@ -264,3 +264,9 @@ def test_a_prior_far_out_in_its_tail_can_be_drawn_and_normalized(low, rng):
     truth = stats.truncnorm(low, low + 10)
     value = low + 0.1 if low > 0 else low + 9.9
     assert prior.log_density(value)[0] == pytest.approx(truth.logpdf(value), rel=1e-6)
+
+
+def test_a_lognormal_prior_next_to_zero_has_no_density():
+    prior = parse_prior("lognormal(1.6, 0.3)", "galaxy.intensity_e")
+    assert prior.log_density(1e-200) == (-math.inf, 0.0, 0.0)
+    assert math.isfinite(prior.log_density(1e-140)[0])

@@ -1,6 +1,7 @@
 """Every sampler: the posterior it should draw, by quadrature; and what each promises alone."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from engine.fitters import registry
 from engine.parameters.transform import Slopes, Transform
 from tests.engine.scenes import problem
 
-CHAINS = ["nuts", "hmc", "metropolis", "elliptical"]
+CHAINS = ["nuts", "hmc", "ensemble-hmc", "metropolis", "elliptical"]
 SAMPLERS = [*CHAINS, "laplace", "svi"]
 FEW: dict[str, dict[str, Any]] = {
     "nuts": {"warmup": 60, "draws": 120, "chains": 2},
     "hmc": {"warmup": 60, "draws": 120, "chains": 2},
+    "ensemble-hmc": {"warmup": 60, "draws": 120, "chains": 2},
     "metropolis": {"warmup": 300, "draws": 600, "chains": 2},
     "elliptical": {"warmup": 30, "draws": 300, "chains": 2},
     "laplace": {"draws": 300, "chains": 2, "check": 50},
@@ -116,11 +118,12 @@ def test_the_same_seed_gives_the_same_draws_and_leaves_torch_alone(name, runs):
     assert torch.equal(torch.rand(3), expected)
 
 
-@pytest.mark.parametrize("name", ["nuts", "metropolis", "elliptical", "laplace"])
+@pytest.mark.parametrize("name", ["nuts", "ensemble-hmc", "metropolis", "elliptical", "laplace"])
 def test_a_flat_prior_stays_flat_near_a_bound(name):
     fitted = at_a_bound()
     options = {
         "nuts": {"draws": 150, "warmup": 60},
+        "ensemble-hmc": {"draws": 200, "warmup": 60, "chains": 4},
         "metropolis": {"draws": 800, "warmup": 200},
         "elliptical": {"draws": 500},
         "laplace": {"draws": 2000, "check": 100},
@@ -135,22 +138,27 @@ def test_a_flat_prior_stays_flat_near_a_bound(name):
     assert any("cut off by its upper bound" in note for note in result.notes)
 
 
-def test_a_broken_jacobian_would_be_seen(monkeypatch):
-    whole = Transform.slopes
+def broken_slopes(
+    whole: Callable[[Transform, np.ndarray], Slopes],
+) -> Callable[[Transform, np.ndarray], Slopes]:
+    """What gives half of the log-Jacobian: without any, the density would not even fall off towards a bound."""
 
     def broken(self: Transform, z: np.ndarray) -> Slopes:
         slopes = whole(self, z)
-        # Half of it: without any, the density would not even fall off towards the bound.
         half = 0.5 * slopes.log_jacobian_gradient
         return Slopes(
             slopes.first, slopes.second, 0.5 * slopes.log_jacobian, half, slopes.log_jacobian_curvature
         )
 
-    monkeypatch.setattr(Transform, "slopes", broken)
+    return broken
+
+
+def test_a_broken_jacobian_would_be_seen(monkeypatch):
+    monkeypatch.setattr(Transform, "slopes", broken_slopes(Transform.slopes))
     fitted = at_a_bound()
-    result = engine.fit(fitted, "elliptical", seed=2, chains=2, draws=500)
+    result = engine.fit(fitted, "elliptical", seed=2, chains=2, draws=1500)
     mean, _ = by_quadrature(fitted, 0.5, 1.0)
-    assert abs(result.values[0] - mean) > 6 * result.mcse[0]
+    assert abs(result.values[0] - mean) > 4 * result.mcse[0]
 
 
 @pytest.mark.parametrize("name", CHAINS)
