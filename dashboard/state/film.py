@@ -10,6 +10,7 @@ import numpy as np
 
 import engine
 from dashboard.figures.densities import unwrapped
+from engine.radial import rings_around
 from engine.residuals import RadialProfile, radial_profile
 
 MOST_FRAMES = 200
@@ -94,16 +95,5 @@ class FilmStrip:
 
 def brightest(problem: engine.Problem, result: engine.FitResult) -> tuple[tuple[float, float], float, float]:
     """Rings around the brightest component: center (x, y) in the image's array, axis ratio, position angle."""
-    values, image = result.all_values, problem.image
-    best, brightest_flux = None, -math.inf
-    for component in problem.components:
-        if f"{component.name}.center.x" not in values:
-            continue
-        flux = component.model.flux([values[key] for key in component.keys])
-        if math.isfinite(flux) and flux > brightest_flux:
-            best, brightest_flux = component.name, flux
-    if best is None:
-        ny, nx = image.shape
-        return ((nx - 1) / 2, (ny - 1) / 2), 1.0, 0.0
-    place = (values[f"{best}.center.x"] - image.origin[0], values[f"{best}.center.y"] - image.origin[1])
-    return place, values.get(f"{best}.axis_ratio", 1.0), values.get(f"{best}.position_angle", 0.0)
+    found = rings_around(problem, result.all_values)
+    return found.center, found.axis_ratio, found.position_angle
