@@ -16,6 +16,7 @@ SHORTCUTS = (
     ("s", "Snap the selected component to its optimum, the others held"),
     ("1 2 3", "Data, model or residual/σ alone; again for all chosen"),
     ("4 5 6 7", "Residual, σ, mask or PSF alone; again for all chosen"),
+    ("p", "Profiles in place of the table"),
     ("b", "Blink between data and model"),
     ("0", "Whole image"),
     ("+ −", "Zoom"),

@@ -52,11 +52,14 @@ class ViewerBar(Component):
     components = param.List([], doc="Name and color of each component, in the order of their numbers.")
     wants_components = param.Boolean(False, doc="Whether it was asked which component is the brightest.")
     profiles = param.Boolean(False, doc="Whether the profiles are shown.")
+    place = param.List(
+        [], doc="Where the cuts go through until the cursor moves: x and y of a component, or empty."
+    )
     placing = param.Boolean(False, doc="Whether the next click puts a component.")
     descriptions = param.Dict({}, doc="What each image shows, in words, by kind.")
     hint = param.String("", doc="Shown in place of the readout while the cursor is elsewhere.")
 
-    _esm = script("sky.js", "pixels.js", "readout.js", "viewer.js")
+    _esm = script("sky.js", "pixels.js", "readout.js", "cuts.js", "viewer.js")
     _stylesheets = styles("viewer.css")
 
 

@@ -15,6 +15,7 @@ from dashboard.pages.workbench.dragging import DraggingPart
 from dashboard.pages.workbench.fitting import FittingPart
 from dashboard.pages.workbench.mask import MaskPart
 from dashboard.pages.workbench.pictures import PicturesPart
+from dashboard.pages.workbench.profiles import ProfilesPart
 from dashboard.pages.workbench.scene import ScenePart
 from dashboard.services import Services
 from dashboard.state.session import Session
@@ -41,6 +42,9 @@ class WorkbenchPage:
         self.scene = ScenePart(services, self.session, self.later, self.mask.files_arrived)
         self.dragging = DraggingPart(self.session, self.pictures, self.later)
         self.scene.on_snap = self.dragging.snap
+        self.profiles = ProfilesPart(
+            self.session, self.later, self.pictures.viewer.bar, self.scene.table_card
+        )
         self.fits = FittingPart(services, self.session, self.later)
         self.crumb = Crumb(self._on_title, title=project.title, **WIDE, styles=ui.CENTERED)
         self.help = help_dialog()
@@ -66,6 +70,7 @@ class WorkbenchPage:
         middle = pn.Column(
             self.pictures.viewer,
             self.scene.table_card,
+            self.profiles.drawer,
             sizing_mode="stretch_both",
             margin=0,
             min_width=0,

@@ -96,7 +96,7 @@ export function render({model, view}) {
               residual_pair, el("span", {class: "grow"}), el("span", {class: "row tight"}, cross, closer, wider, home))
   const bar = el("div", {class: "controls panels", role: "toolbar", "aria-label": "Panels"},
                  el("span", {class: "row tight toggles", role: "group", "aria-label": "Panels shown"}, ...Object.values(toggles)),
-                 el("span", {class: "grow"}), go)
+                 el("span", {class: "grow"}), go, profiles)
 
   // --- color ---------------------------------------------------------------------------------------------------
   const mapper = (kind) => named(`image-${kind}`)?.glyph.color_mapper ?? null
@@ -252,10 +252,10 @@ export function render({model, view}) {
   function toggle_crosshair() {
     const on = cross.getAttribute("aria-pressed") !== "true"
     cross.setAttribute("aria-pressed", String(on))
-    for (const kind of ["data", "sigma", "model"]) pixels.source(kind)?.properties.data.change.connect(() => { pixels.changed(); paint() })
+    for (const kind of ["data", "sigma", "model"]) pixels.source(kind)?.properties.data.change.connect(() => { pixels.changed(); paint(); cut_again() })
     for (const range of [figures()[0].x_range, figures()[0].y_range]) range.change.connect(() => {
       cancelAnimationFrame(scaling)
-      scaling = requestAnimationFrame(draw_scale)
+      scaling = requestAnimationFrame(() => { draw_scale(); cut_again() })
     })
     pixels.source("psf")?.properties.data.change.connect(() => paint())
     named("viewer-psf")?.properties.inner_width.change.connect(show_psf)
@@ -275,8 +275,17 @@ export function render({model, view}) {
     if (!model.wants_components) model.wants_components = true  // the server sends them from now on
     const component = pixel.component == null ? null : model.components[pixel.component] ?? null
     readout.show(event.x, event.y, pixel, component, sky(model.sky, event.x, event.y))
-    window.dispatchEvent(new CustomEvent("residua:cursor", {detail: {x: event.x, y: event.y}}))
+    cut_through(event.x, event.y)
   }
+  let [cutting, through] = [0, null]
+  function cut_through(x, y) {
+    through = [x, y]
+    const fig = frame()
+    if (!model.profiles || !fig) return
+    cancelAnimationFrame(cutting)
+    cutting = requestAnimationFrame(() => draw_cuts(pixels, named, x, y, {x: fig.x_range, y: fig.y_range}))
+  }
+  const cut_again = () => { if (through) cut_through(...through) }
   function go_to() {
     const place = go.value.trim() ? place_of(go.value, model.sky) : {}
     const {x0, x1, y0, y1} = model.extent
@@ -306,10 +315,10 @@ export function render({model, view}) {
       fig.properties.inner_width.change.connect(later)
       fig.properties.inner_height.change.connect(later)
     }
-    for (const kind of ["data", "sigma", "model"]) pixels.source(kind)?.properties.data.change.connect(() => { pixels.changed(); paint() })
+    for (const kind of ["data", "sigma", "model"]) pixels.source(kind)?.properties.data.change.connect(() => { pixels.changed(); paint(); cut_again() })
     for (const range of [figures()[0].x_range, figures()[0].y_range]) range.change.connect(() => {
       cancelAnimationFrame(scaling)
-      scaling = requestAnimationFrame(draw_scale)
+      scaling = requestAnimationFrame(() => { draw_scale(); cut_again() })
     })
     pixels.source("psf")?.properties.data.change.connect(() => paint())
     named("viewer-psf")?.properties.inner_width.change.connect(show_psf)
@@ -331,7 +340,10 @@ export function render({model, view}) {
     go.placeholder = model.sky.n ? "Go to x, y or RA Dec" : "Go to x, y"
     go.title = model.sky.n ? "x, y in pixels, or RA Dec such as 12:32:44.2 +12:46:15" : "x, y in pixels"
   }
-  const show_profiles = () => profiles.setAttribute("aria-pressed", String(model.profiles))
+  function show_profiles() {
+    profiles.setAttribute("aria-pressed", String(model.profiles))
+    cut_again()
+  }
 
   function placing() {
     for (const fig of figures()) {
@@ -358,6 +370,7 @@ export function render({model, view}) {
   model.on("sky", new_sky)
   model.on("pixel_scale", draw_scale)
   model.on("profiles", show_profiles)
+  model.on("place", () => cut_through(...model.place))
   model.on("placing", placing)
   model.on("hint", () => { if (readout.root.classList.contains("idle")) idle() })
   model.on("descriptions", describe)
