@@ -10,6 +10,18 @@ from tests.browser.workbench import COLORS, PLACE, RANGES, wait_for_image
 pytestmark = pytest.mark.browser
 
 VALUE = "([kind, index]) => Bokeh.documents[0].get_model_by_name(`image-${kind}`).data_source.data.image[0][index]"
+CURVE = """([name, place]) => {
+    const figure = Bokeh.documents[0].get_model_by_name(name)
+    const data = figure?.renderers[place].data_source.data
+    return data ? [Array.from(data.x), Array.from(data.y)] : [[], []]
+}"""
+DRAWN = """name => {
+    const view = Bokeh.index.find_one_by_id(Bokeh.documents[0].get_model_by_name(name)?.id)
+    const canvas = view?.canvas_view.primary.canvas
+    if (!canvas?.width) return false
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+    return new Set(new Uint32Array(data.buffer)).size > 5
+}"""
 
 
 def open_seed(page: Page) -> None:
@@ -72,3 +84,26 @@ def test_going_to_a_place_says_what_is_wrong_with_it(page: Page) -> None:
     expect(readout).to_contain_text("20.0, 30.0")
     left, right, low, high = page.evaluate(RANGES)
     assert ((left + right) / 2, (low + high) / 2) == pytest.approx((20, 30))
+
+
+def test_profiles_follow_the_cursor_and_the_selected_component(page: Page) -> None:
+    open_seed(page)
+    page.keyboard.press("p")
+    expect(page.get_by_role("button", name="Profiles")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("Around sersic 0", exact=False)).to_contain_text("data and model differ the most")
+    for name in ("radial-profile", "pull-histogram", "cut-row", "cut-column"):
+        page.wait_for_function(DRAWN, arg=name)
+    left, top = page.evaluate(PLACE, ["data", 30, 57])
+    page.mouse.move(left, top)
+    page.wait_for_function(
+        "Bokeh.documents[0].get_model_by_name('cut-row').below[0].axis_label === 'x / pixel, at y = 57'"
+    )
+    x, y = page.evaluate(CURVE, ["cut-row", 0])
+    assert x == pytest.approx(range(99))
+    assert y[30] == pytest.approx(page.evaluate(VALUE, ["data", 57 * 99 + 30]))
+    x, y = page.evaluate(CURVE, ["cut-column", 1])
+    assert y[57] == pytest.approx(page.evaluate(VALUE, ["model", 57 * 99 + 30]))
+    page.get_by_role("list", name="Components").get_by_text("sersic 1").click()
+    expect(page.get_by_text("Around sersic 1", exact=False)).to_be_visible()
+    page.keyboard.press("p")
+    expect(page.get_by_role("textbox", name="sersic 0 Sersic index n value", exact=True)).to_be_visible()
