@@ -35,15 +35,19 @@ def around(problem: engine.Problem, selected: str) -> Around:
     """Measure around the selected component, or the brightest one where none with a center is selected."""
     image = problem.image
     profiles = profiles_around(problem, selected)
-    scale = engine.pixel_scale(image, *_place(image, profiles))
-    pull = (image.data - problem.render()) * np.sqrt(image.weight)
-    pull[image.weight == 0] = np.nan
+    place = _place(image, profiles)
+    scale = engine.pixel_scale(image, *place)
+    try:
+        noise = whiteness(image.data, problem.render(), image.weight)
+        pull, said = noise.pull, noise.message
+    except ValueError as error:  # too few pixels are used
+        pull, said = np.full(image.shape, np.nan), str(error)
     return Around(
         profiles,
         pull,
-        _place(image, profiles),
+        place,
         math.sqrt(scale[0] * scale[1]) if scale else None,
-        f"{_rings_in_words(profiles)} {_noise_in_words(problem)}",
+        f"{_rings_in_words(profiles)} {said}",
     )
 
 
@@ -63,10 +67,3 @@ def _rings_in_words(profiles: RadialProfiles) -> str:
         f"{where}: {len(off)} rings, data and model differ the most at {profiles.radius[worst]:.1f} pixels, by "
         f"{off[worst]:+.1f} σ of the ring's mean."
     )
-
-
-def _noise_in_words(problem: engine.Problem) -> str:
-    try:
-        return whiteness(problem.image.data, problem.render(), problem.image.weight).message
-    except ValueError as error:
-        return str(error)
