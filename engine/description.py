@@ -23,9 +23,9 @@ from engine.parameters import Parameter, Spec, parse_link, parse_prior
 from engine.problem import Problem
 
 VERSION = 1
-_TOP = ("residua", "images", "components", "likelihood", "fitters", "seed")
+TOP_KEYS = ("residua", "images", "components", "likelihood", "fitters", "seed")
 _IMAGE_FILES = ("data", "sigma", "variance", "weight", "mask", "psf")
-_IMAGE = (
+IMAGE_KEYS = (
     "name",
     *_IMAGE_FILES,
     "invert_mask",
@@ -68,7 +68,7 @@ def load(
         folder = Path(base) if base is not None else path.parent
     if not isinstance(content, Mapping):
         raise DescriptionError("A fit description is a mapping with the keys residua, images and components.")
-    _check_keys(content, _TOP, "the fit description")
+    check_keys(content, TOP_KEYS, "the fit description")
     version = content.get("residua")
     if version != VERSION:
         raise DescriptionError(
@@ -152,7 +152,8 @@ def _read(path: Path) -> Any:
         ) from error
 
 
-def _check_keys(mapping: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+def check_keys(mapping: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    """Raise :class:`DescriptionError` for a key that is not known; ``where`` names the mapping for the sentence."""
     known = list(known)
     for key in mapping:
         if key not in known:
@@ -171,7 +172,7 @@ def _image(entries: Any, folder: Path, read: Callable[..., Image]) -> tuple[Imag
         raise DescriptionError(
             "An image is a mapping, such as '- data: galaxy.fits'. Maybe a 'data:' is missing."
         )
-    _check_keys(entry, _IMAGE, "an image")
+    check_keys(entry, IMAGE_KEYS, "an image")
     if entry.get("data") is None:
         raise DescriptionError("An image needs 'data:', the path of its FITS file.")
     absolute = dict(entry)
@@ -194,7 +195,7 @@ def _components(entries: Any) -> tuple[list[Component], list[dict[str, dict[str,
     for position, entry in enumerate(entries, start=1):
         if not isinstance(entry, Mapping):
             raise DescriptionError(f"Component {position} is a mapping, such as '- model: sersic'.")
-        _check_keys(entry, _COMPONENT, f"component {position}")
+        check_keys(entry, _COMPONENT, f"component {position}")
         if not isinstance(entry.get("model"), str):
             raise DescriptionError(f"Component {position} needs 'model:', such as sersic or flat sky.")
         kind = model_by_name(entry["model"])
@@ -248,7 +249,7 @@ def _wishes(name: str, kind: Model, given: Mapping[str, Any]) -> dict[str, dict[
     wishes = {}
     for key, entry in flat.items():
         wish = dict(entry) if isinstance(entry, Mapping) else {"value": entry}
-        _check_keys(wish, _PARAMETER, f"parameter {name}.{key}")
+        check_keys(wish, _PARAMETER, f"parameter {name}.{key}")
         if wish.get("link") is None:
             wish.pop("link", None)
         elif len(wish) > 1:
@@ -266,7 +267,7 @@ def _wishes(name: str, kind: Model, given: Mapping[str, Any]) -> dict[str, dict[
 def _split_center(name: str, entry: Any) -> dict[str, Any]:
     """Return center.x and center.y."""
     if isinstance(entry, Mapping):
-        _check_keys(entry, _PARAMETER, f"parameter {name}.center")
+        check_keys(entry, _PARAMETER, f"parameter {name}.center")
         parts: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
         for key, value in entry.items():
             if key == "link":

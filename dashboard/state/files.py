@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dashboard.state import images
 from dashboard.store import ROLES, File
 from dashboard.store.references import DRAWN_MASK, referenced
 from engine.images import ExtensionInfo, FitsContents
@@ -40,10 +41,10 @@ def file_rows(
     used = roles_of(description)
     rows = []
     for file in files:
-        if file.name == DRAWN_MASK and file.id not in used:
+        if file.id not in used and (file.name == DRAWN_MASK or images.used_by_others(description, file.id)):
             continue
         inside = contents.get(file.id)
-        images = [one for one in inside.extensions if one.kind == "image"] if inside else []
+        inner = [one for one in inside.extensions if one.kind == "image"] if inside else []
         default = inside.default_index if inside else None
         for role, extension in used.get(file.id, [("", "")]):
             chosen = extension.strip("[]") or ("" if default is None else str(default))
@@ -52,9 +53,9 @@ def file_rows(
                     "id": file.id,
                     "name": file.name,
                     "role": role,
-                    "extension": _index_of(images, chosen),
-                    "extensions": [[str(one.index), _title(one)] for one in images],
-                    "note": _shape(images[0]) if len(images) == 1 else "",
+                    "extension": _index_of(inner, chosen),
+                    "extensions": [[str(one.index), _title(one)] for one in inner],
+                    "note": _shape(inner[0]) if len(inner) == 1 else "",
                 }
             )
     return rows

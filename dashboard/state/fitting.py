@@ -45,11 +45,21 @@ class Fitting:
         for run in reversed(runs):
             if not run.status.ended:
                 self._follow(run)
-        ended = next((run for run in runs if run.status.ended), None)
-        if ended is not None and not self.state.running:
-            result = await asyncio.to_thread(self._result, ended.id)
-            self.state.param.update(run=facts(ended), result=result)
+        if not self.state.running:
+            await self.show_latest()
         self._untouched = self.state.description.get("components")
+
+    async def show_latest(self) -> None:
+        """Show the latest run about the image that is worked on; its values are not taken over."""
+        runs = await asyncio.to_thread(self.store.runs, self.session.project_id)
+        description = self.state.description
+        ended = next(
+            (run for run in runs if run.status.ended and images.same(run.description, description)), None
+        )
+        result = None if ended is None else await asyncio.to_thread(self._result, ended.id)
+        shown = self.state.run
+        if shown is None or shown["image"] != images.name_of(self.state.description):  # not shown meanwhile
+            self.state.param.update(run=None if ended is None else facts(ended), result=result)
 
     def close(self) -> None:
         """Stop listening; the runs themselves go on."""
@@ -121,7 +131,10 @@ class Fitting:
         """Go back to the values that a run started from."""
         run = await asyncio.to_thread(self.store.run, run_id)
         await self.session.change(
-            lambda description: {**description, "components": run.description["components"]}
+            lambda description: {
+                **images.with_run(description, run.description),
+                "components": run.description["components"],
+            }
         )
 
     # --- following
@@ -168,10 +181,14 @@ class Fitting:
             if run_id in self._discarded:
                 self._discarded.discard(run_id)
                 await asyncio.to_thread(self.store.delete_run, run_id)
-            elif self._better(run) and self.state.description.get("components") == self._untouched:
+            elif (
+                self._better(run)
+                and images.same(run.description, self.state.description)
+                and self.state.description.get("components") == self._untouched
+            ):
                 await self._take_over(run)
                 self._untouched = self.state.description.get("components")
-            elif self.state.run is None:
+            elif self.state.run is None and images.same(run.description, self.state.description):
                 self.state.param.update(run=facts(run), result=await asyncio.to_thread(self._result, run.id))
         except NotFound:  # deleted from another page meanwhile
             pass
@@ -192,9 +209,8 @@ class Fitting:
         result = await asyncio.to_thread(self._result, run.id)
         if result is not None:
             # With the image and its settings as they were then, so that uncertainties belong to what is seen.
-            fitted = images.entries(run.description)
             await self.session.change(
-                lambda description: adopted(images.with_first(description, fitted[0]), result)
+                lambda description: adopted(images.with_run(description, run.description), result)
             )
         self.state.param.update(run=facts(run), result=result)
 
@@ -212,4 +228,5 @@ def facts(run: Run) -> dict[str, Any]:
         "converged": run.converged,
         "chi2_dof": run.chi2_dof,
         "fitter": run.fitter,
+        "image": images.name_of(run.description),
     }

@@ -6,6 +6,7 @@ Methods that open images are coroutines and do it on a thread, one at a time, so
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ import numpy as np
 
 import engine
 from dashboard.services import Services
-from dashboard.state import edits, presets
+from dashboard.state import edits, images, presets
 from dashboard.state.opening import opener
 from dashboard.state.presets import PRESETS
 from dashboard.state.workbench import Opened, Workbench
@@ -180,7 +181,9 @@ class Session:
         """Files were uploaded: give each the role it was sent for, and extensions that name their role theirs."""
         files = await asyncio.to_thread(self.store.files, self.project_id)
         await asyncio.to_thread(self._look_into, files)
-        for answer in arrived:
+        # What comes with one image belongs to it, in whatever order the files arrive.
+        one_image = sum(answer["file"]["role"] == "image" for answer in arrived) == 1
+        for answer in sorted(arrived, key=lambda one: one_image and one["file"]["role"] != "image"):
             file = answer["file"]
             contents = self.contents.get(file["id"])
             roles = {file["role"]: file["reference"]}
@@ -188,7 +191,12 @@ class Session:
                 if one.kind == "image" and one.role_guess in ROLES and one.role_guess != "image":
                     roles.setdefault(one.role_guess, file_reference(file["id"], one.index))
             for role, reference in roles.items():
-                taken = await self.change(partial(with_file, role=role, reference=reference))
+                if role == "image":
+                    name = file_stem(file.get("name") or "image")
+                    change: Change = partial(images.with_image, reference=reference, name=name)
+                else:
+                    change = partial(with_file, role=role, reference=reference)
+                taken = await self.change(change)
                 if not taken and role == file["role"] and self.state.opened.image is None:
                     self.state.error, self.state.refused = self.state.refused, ""
         self.state.param.trigger("description")
@@ -218,6 +226,10 @@ class Session:
 
     async def remove_file(self, file_id: str, role: str) -> None:
         """Take a file out of the project."""
+        other = images.used_by_others(self.state.description, file_id)
+        if other:
+            self.state.refused = f"The image {other} uses this file too. Choose another file there first."
+            return
         if role and not await self.change(lambda d: with_file(d, role, None)):
             return
         if (await asyncio.to_thread(self.store.file, file_id)).name != DRAWN_MASK:  # undo goes back to those
@@ -228,6 +240,11 @@ class Session:
         """A number of the image (gain, zero point, window ...) was typed."""
         if not await self.change(lambda description: edits.with_image_number(description, key, text)):
             self.state.param.trigger("description")
+
+
+def file_stem(name: str) -> str:
+    """A file's name without the endings of FITS: what its image is called."""
+    return re.sub(r"(\.(fits?|fts|fz|gz|bz2))+$", "", name, flags=re.IGNORECASE) or name
 
 
 def left_over(problem: engine.Problem) -> engine.Image:

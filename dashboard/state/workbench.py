@@ -124,6 +124,9 @@ class Workbench(param.Parameterized):
         """Whether the values on screen are the ones the run on screen arrived at."""
         if self.result is None or self.opened.problem is None:
             return False
+        about = self.result.get("description") or {}
+        if about.get("images") and not images.same(about, self.description):
+            return False
         fitted = self.result.get("all_values") or {}
         values = {parameter.key: parameter.value for parameter in self.opened.problem.parameters}
         free = {parameter.key for parameter in self.opened.problem.parameters if parameter.free}

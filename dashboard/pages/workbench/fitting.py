@@ -11,7 +11,7 @@ from dashboard.jobs.events import Event
 from dashboard.pages import links
 from dashboard.pages.later import Later
 from dashboard.services import Services
-from dashboard.state import forecast
+from dashboard.state import forecast, images
 from dashboard.state.fit_form import FitForm
 from dashboard.state.fitting import Fitting
 from dashboard.state.runs import outcome, run_rows
@@ -54,7 +54,18 @@ class FittingPart:
             self.form.use(latest[0].fitter, latest[0].options)
         elif problem is not None and problem.fitters:
             self.form.use(*problem.fitters[0])
+        self._image = images.name_of(self.state.description)
+        self.state.param.watch(self._follow_image, ["description"])
         self.later(self.show)
+
+    async def _follow_image(self, *_: Any) -> None:
+        """Another image is worked on: its own latest run goes on screen."""
+        image = images.name_of(self.state.description)
+        if image != self._image:
+            self._image = image
+            if self.state.run is None or self.state.run.get("image") != image:
+                await self.fitting.show_latest()
+            self.later(self.show)
 
     # --- what a person does
 
@@ -156,7 +167,7 @@ class FittingPart:
             shown=shown,
             active=state.active,
             title_of=self.form.title_of,
-            several_images=len(state.description.get("images") or []) > 1,
+            several_images=bool(images.waiting(state.description)),
             page=links.run(),
         )
         panel.under_way.runs = [row for row in rows if not row["ended"]]

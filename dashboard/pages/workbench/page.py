@@ -12,6 +12,7 @@ from dashboard import ui
 from dashboard.pages import links
 from dashboard.pages.later import Later
 from dashboard.pages.workbench.dragging import DraggingPart
+from dashboard.pages.workbench.exchange import ExchangePart
 from dashboard.pages.workbench.fitting import FittingPart
 from dashboard.pages.workbench.mask import MaskPart
 from dashboard.pages.workbench.pictures import PicturesPart
@@ -46,6 +47,7 @@ class WorkbenchPage:
             self.session, self.later, self.pictures.viewer.bar, self.scene.table_card
         )
         self.fits = FittingPart(services, self.session, self.later)
+        self.exchange = ExchangePart(self.session, self.later)
         self.crumb = Crumb(self._on_title, title=project.title, **WIDE, styles=ui.CENTERED)
         self.help = help_dialog()
         self.keyboard = Keyboard(self._on_key, width=0, height=0, margin=0)
@@ -56,6 +58,7 @@ class WorkbenchPage:
         column = {"margin": 0, "sizing_mode": "stretch_height"}
         card = {"css_classes": ["card", "side"], "stylesheets": [ui.stylesheet()]}
         left = pn.Column(
+            self.scene.switcher,
             self.scene.images,
             self.scene.upload,
             self.mask.bar,
@@ -89,6 +92,7 @@ class WorkbenchPage:
             stylesheets=[ui.stylesheet()],
             styles={"gap": "10px", "padding": "10px"},
         )
+        text_button = ui.icon_button("Fit description as text", "data_object", self.exchange.open)
         help_button = ui.icon_button("Keyboard help", "keyboard", self._show_help)
         beside = "".join(
             f'<a href="{escape(address)}">{escape(title)}</a>'
@@ -97,12 +101,13 @@ class WorkbenchPage:
         around = ui.html(f'<nav class="beside" aria-label="Pages">{beside}</nav>', styles=ui.CENTERED)
         return ui.page(
             self.project.title,
-            header=[self.crumb, around, help_button],
+            header=[self.crumb, around, text_button, help_button],
             main=[
                 pn.Column(
                     body,
                     self.help,
                     self.mask.dialog,
+                    self.exchange.dialog,
                     self.keyboard,
                     self.dragging.tool,
                     sizing_mode="stretch_both",

@@ -10,11 +10,13 @@ import panel as pn
 from dashboard import ui
 from dashboard.pages.later import Later
 from dashboard.services import Services
+from dashboard.state import images
 from dashboard.state.files import file_rows, setting_rows
 from dashboard.state.presets import PRESETS
 from dashboard.state.session import Session
 from dashboard.state.table import component_rows, parameter_rows
 from dashboard.views.component import Message
+from dashboard.views.image_switcher import ImageSwitcher
 from dashboard.views.images import ImageList
 from dashboard.views.parameters import ParameterTable
 from dashboard.views.scene import SceneList
@@ -42,6 +44,7 @@ class ScenePart:
         self.later = later
         self.on_snap: Callable[[str], Awaitable[None]] = _nothing
         self.images = ImageList(self._on_images, **WIDE)
+        self.switcher = ImageSwitcher(self._on_switch, **WIDE)
         self.upload = Upload(
             self._on_upload,
             target=f"/api/projects/{session.project_id}/files",
@@ -87,7 +90,10 @@ class ScenePart:
         self.table_card.visible = problem is not None
 
     def show_files(self) -> None:
-        """Files, numbers and notices as they are now."""
+        """Images, files, numbers and notices as they are now."""
+        self.switcher.param.update(
+            names=images.names(self.state.description), shown=images.name_of(self.state.description)
+        )
         self.images.param.update(
             files=file_rows(
                 self.services.store.files(self.session.project_id),
@@ -133,6 +139,15 @@ class ScenePart:
                 await self.session.remove_file(file, role)
             case {"type": "setting", "key": key, "value": value}:
                 await self.session.set_number(key, value)
+
+    async def _on_switch(self, message: Message) -> None:
+        match message:
+            case {"type": "switch", "name": str(name)}:
+                await self.session.change(lambda description: images.switched(description, name))
+            case {"type": "copy", "name": str(name)} if name:
+                await self.session.change(lambda description: images.with_scene_of(description, name))
+            case {"type": "remove"}:
+                await self.session.change(images.without_first)
 
     async def _on_upload(self, message: Message) -> None:
         if message["type"] == "done":
