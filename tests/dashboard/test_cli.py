@@ -325,3 +325,15 @@ def test_a_bootstrap_follows_a_fit(tmp_path):
     refused = CliRunner().invoke(app, [*command[:-1], "jackknife"])
     assert refused.exit_code == 2
     assert "blocks, parametric" in refused.output
+
+
+def test_a_sampler_goes_on_from_an_earlier_run(tmp_path):
+    path = described(tmp_path)
+    few = ("-o", "chains=2", "-o", "warmup=10", "-o", "draws=20", "--seed", 1, "--quiet")
+    residua("fit", path, "--out", tmp_path / "first", "--fitter", "elliptical", *few)
+    answer = residua("fit", path, "--out", tmp_path / "second", "--resume", tmp_path / "first", *few)
+    assert "The first 20 draws of each chain are from the run that this one goes on from." in answer.output
+    assert engine.read_run(tmp_path / "second").draws.shape[:2] == (2, 40)
+    refused = residua("fit", path, "--out", tmp_path / "third", "--resume", tmp_path / "nowhere")
+    assert refused.exit_code == 2
+    assert "holds no finished run" in refused.output
