@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import secrets
@@ -54,6 +55,8 @@ class App:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: loop.add_callback_from_signal(loop.stop))
             self.server.start()
+            # What is loaded by now stays: Panel collects garbage when a session ends, and need not walk through it.
+            gc.freeze()
             # The address is what a person (and a test) waits for.
             loop.add_callback(lambda: print(f"Residua is at {self.url}", flush=True))  # noqa: T201
             if self.services.settings.open_browser:

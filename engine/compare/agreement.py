@@ -25,7 +25,7 @@ class Agreement:
         verdict: In words.
         worst: Largest tension in sigma over the common parameters, (run, run); nan where there is none to tell.
         worst_parameter: Which parameter that is, by run and run; "" where there is none.
-        groups: Labels of runs that agree with each other, the one with the lowest chi2 first.
+        groups: Labels of runs that agree with each other, the largest group first, in each the lowest chi2 first.
         unfinished: Labels of runs whose values cannot be used: not converged, stopped, not finite.
     """
 

@@ -40,7 +40,7 @@ class FilmSection(Section):
             for text, panel in (
                 ("Data", self.data),
                 ("Model of the draw", self.model),
-                ("Residual / σ", self.residual),
+                ("Residual in sigma", self.residual),
             )
         ]
         self.view = pn.Column(

@@ -106,7 +106,7 @@ class ResidualSection(Section):
             self.words,
             pn.Row(
                 pn.Column(
-                    title("Residual / σ"), bokeh(self.map.figure, height=HEIGHT), **WIDE, min_width=150
+                    title("Residual in sigma"), bokeh(self.map.figure, height=HEIGHT), **WIDE, min_width=150
                 ),
                 pn.Column(title("Its values, against N(0, 1)"), self.histogram, **WIDE, min_width=150),
                 pn.Column(
