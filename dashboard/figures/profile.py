@@ -125,8 +125,10 @@ def radial_figure(
         for sign in (-1, 1)
     ]
     drawn.data.data = {"x": radius[seen], "y": middle, "low": ends[0], "high": ends[1]}
-    drawn.model.data = {"x": radius, "y": brightness(profiles.model), "low": radius, "high": radius}
-    shown = middle[np.isfinite(middle)]
+    total = brightness(profiles.model)
+    drawn.model.data = {"x": radius, "y": total, "low": radius, "high": radius}
+    shown = np.concatenate([middle, total])
+    shown = shown[np.isfinite(shown)]
     if shown.size:
         lowest, highest = float(shown.min()), float(shown.max())
         margin = 0.08 * (highest - lowest) + 0.1

@@ -21,19 +21,13 @@ class ProfilesDrawer(pn.viewable.Viewer):
         self.words = ui.html("", sizing_mode="stretch_width")
         self.radial = pn.pane.Bokeh(None, **FILL)
         self.histogram = pn.pane.Bokeh(None, **FILL)
-        cuts = {
-            name: profile_figure(name, ui.CURVE, label="flux / pixel", log=False).figure
-            for name in ("cut-row", "cut-column")
-        }
-        for name, cut in cuts.items():
-            cut.update(sizing_mode="stretch_both", min_height=60)
-            cut.xaxis[0].axis_label = f"{'x' if name == 'cut-row' else 'y'} / pixel"
+        cuts = [_cut("cut-row", "x / pixel"), _cut("cut-column", "y / pixel")]
         self._layout = pn.Column(
             self.words,
             pn.Row(
                 self.radial,
                 self.histogram,
-                *(pn.pane.Bokeh(cut, **FILL) for cut in cuts.values()),
+                *(pn.pane.Bokeh(cut, **FILL) for cut in cuts),
                 sizing_mode="stretch_both",
                 margin=0,
                 css_classes=["profiles"],
@@ -52,12 +46,33 @@ class ProfilesDrawer(pn.viewable.Viewer):
         self._layout.visible = yes
 
     def show(self, radial: figure | None, histogram: figure | None, sentence: str) -> None:
-        """Replace the plots around a component, and say in words what they show. ``sentence`` is HTML."""
-        self.words.object = f'<p class="profiles-words">{sentence}</p>'
+        """Replace the plots around a component, and say in words what they show. ``sentence`` is escaped."""
+        self.words.object = f'<p class="profiles-words" title="{sentence}">{sentence}</p>'
         for pane, plot in ((self.radial, radial), (self.histogram, histogram)):
             if plot is not None:
-                plot.update(sizing_mode="stretch_both", min_height=60)
+                _compact(plot)
             pane.object = plot
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
+
+
+def _cut(name: str, label: str) -> figure:
+    drawn = profile_figure(name, ui.CURVE, label="flux / pixel", log=False)
+    for source in (
+        drawn.data,
+        drawn.model,
+    ):  # until the browser fills them, the ranges need something to go by
+        source.data = {column: [0.0] for column in source.data}
+    drawn.figure.xaxis[0].axis_label = label
+    drawn.figure.legend[0].visible = False  # the same marks as in the profile beside
+    _compact(drawn.figure)
+    return drawn.figure
+
+
+def _compact(plot: figure) -> None:
+    """Fill the place there is, with little around the frame."""
+    plot.update(sizing_mode="stretch_both", min_height=60, min_border=4)
+    for axis in plot.axis:
+        axis.update(axis_label_standoff=1)
+    plot.legend[0].update(padding=0, spacing=0, margin=4, glyph_height=14, label_height=14)
