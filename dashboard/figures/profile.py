@@ -127,16 +127,21 @@ def radial_figure(
     drawn.data.data = {"x": radius[seen], "y": middle, "low": ends[0], "high": ends[1]}
     total = brightness(profiles.model)
     drawn.model.data = {"x": radius, "y": total, "low": radius, "high": radius}
-    shown = np.concatenate([middle, total])
-    shown = shown[np.isfinite(shown)]
-    if shown.size:
-        lowest, highest = float(shown.min()), float(shown.max())
-        margin = 0.08 * (highest - lowest) + 0.1
-        plot.y_range = (
-            Range1d(highest + margin, lowest - margin)
-            if magnitudes
-            else Range1d(lowest / 3, highest * (highest / lowest) ** 0.08 * 1.2)
-        )
+    if middle.size:
+        # Up to the brighter of data and model; down to the data, for a model may end at nothing.
+        if magnitudes:
+            bright, faint = (
+                min(float(middle.min()), float(np.nanmin(total, initial=np.inf))),
+                float(middle.max()),
+            )
+            margin = 0.08 * (faint - bright) + 0.1
+            plot.y_range = Range1d(faint + margin, bright - margin)
+        else:
+            bright, faint = (
+                max(float(middle.max()), float(np.nanmax(total, initial=0.0))),
+                float(middle.min()),
+            )
+            plot.y_range = Range1d(faint / 3, bright * (bright / faint) ** 0.08 * 1.2)
     if radius.size:
         ends_x = (0.85 * float(radius.min()), 1.1 * float(radius.max()))
         plot.x_range = Range1d(*ends_x)

@@ -41,9 +41,14 @@ def test_the_axis_is_in_magnitudes_where_they_are_known(
     assert plot.yaxis[0].axis_label == label
     assert (plot.y_range.start > plot.y_range.end) == (zero_point is not None), "bright is up"
     assert ("arcsec" in plot.extra_x_ranges) == (pixel_scale is not None)
+    shown = sorted((plot.y_range.start, plot.y_range.end))
+    assert shown[1] - shown[0] < (20 if zero_point is not None else 1e6)
     drawn = {renderer.name: renderer.data_source.data for renderer in plot.renderers}
     assert set(drawn) >= {"profile-data", "profile-model", "part-sky", "part-sersic 0"}
     total = np.asarray(drawn["profile-model"]["y"])
+    assert ((total >= shown[0]) & (total <= shown[1])).all(), (
+        "the model of the start values is brighter, and in sight"
+    )
     part = np.asarray(drawn["part-sky"]["y"])
     fainter = part > total if zero_point is not None else part < total
     assert fainter[np.isfinite(part)].all(), "a component is fainter than the sum"
