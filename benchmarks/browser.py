@@ -48,13 +48,13 @@ USABLE = """() => {
     const seen = kind => doc?.get_model_by_name(`image-${kind}`)?.data_source.data.image[0].length > 1
     const deep = root => [...root.querySelectorAll("*")].flatMap(
         node => [node, ...(node.shadowRoot ? deep(node.shadowRoot) : [])])
-    if (!doc || !seen("data") || !seen("model")) return false
+    if (!doc || !seen("data") || !seen("model") || !seen("pull")) return false
     return deep(document).some(node => node.tagName === "BUTTON" && node.textContent.trim() === "Fit" && !node.disabled)
         && performance.now()
 }"""
 # Clicks Fit and resolves with the milliseconds until the residual on screen is that of a fit: noise, of scatter one.
 FIT = """button => new Promise(resolve => {
-    const source = Bokeh.documents[0].get_model_by_name("image-residual").data_source
+    const source = Bokeh.documents[0].get_model_by_name("image-pull").data_source
     const began = performance.now()
     const painted = () => {
         const image = source.data.image[0]
