@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from bokeh.models import BasicTicker, ColumnDataSource, FixedTicker, HoverTool, Range1d
 from bokeh.plotting import figure
 
+from dashboard.figures.at_once import at_once
+
 COLUMNS = ("step", "chi2_dof", "seconds")
 KEPT_STEPS = 5000
 # A curve of one point still has an axis to read.
@@ -56,7 +58,8 @@ class ConvergenceCurves:
         """The line of a run; a free one, or a new one, where it has none."""
         curve = next((one for one in self.curves if one.run == run), None)
         if curve is None:
-            curve = next((one for one in self.curves if not one.run), None) or self._new()
+            with at_once(self.figure):
+                curve = next((one for one in self.curves if not one.run), None) or self._new()
             curve.run = run
             for renderer in self.figure.renderers:
                 if renderer.data_source is curve.source:
@@ -91,7 +94,8 @@ class ConvergenceCurves:
             start=min(steps) - margin, end=max(max(steps), min(steps) + LEAST_STEPS) + margin
         )
         self.figure.y_range.update(start=10 ** (low - room), end=10 ** (high + room))
-        self.figure.yaxis.ticker = FixedTicker(ticks=log_ticks(10 ** (low - room), 10 ** (high + room)))
+        # The same ticker with other ticks: for a new one Bokeh would look through all models of the page.
+        self.figure.yaxis[0].ticker.ticks = log_ticks(10 ** (low - room), 10 ** (high + room))
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:
@@ -141,6 +145,7 @@ def convergence_curves() -> ConvergenceCurves:
     )
     plot.axis.major_label_text_font_size = "11px"
     plot.xaxis.ticker = BasicTicker(desired_num_ticks=5, num_minor_ticks=0, mantissas=[1, 2, 5])
+    plot.yaxis.ticker = FixedTicker(ticks=[1])
     plot.xgrid.visible = False
     curves = ConvergenceCurves(plot)
     curves._new()  # a figure without any renderer is drawn with a warning

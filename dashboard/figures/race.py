@@ -18,6 +18,8 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
+from dashboard.figures.at_once import at_once
+
 INK = "#77818b"
 FIRST = {"seconds": 1e-3, "evaluations": 1.0, "step": 1.0}
 
@@ -43,6 +45,7 @@ class RaceFigure:
         best = min(ends, default=0.0)
         # The best itself lies at zero, which a logarithmic axis has not: it is drawn a thousandth above.
         floor = 1e-3 / dof
+        fresh = {}
         for label, track in tracks.items():
             # Steps are counted from one here: the start would be at zero.
             x = np.maximum(track[axis] + (axis == "step"), FIRST[axis])
@@ -51,7 +54,11 @@ class RaceFigure:
             if label in self.sources:
                 self.sources[label].data = columns
             else:
-                self._add(label, columns, colors[label], len(self.sources))
+                fresh[label] = columns
+        if fresh:
+            with at_once(self.figure):
+                for label, columns in fresh.items():
+                    self._add(label, columns, colors[label], len(self.sources))
         for label in set(self.sources) - set(tracks):
             self.sources[label].data = {"x": [], "y": [], "run": []}
         self.goal.location = 1.0 / dof

@@ -35,10 +35,8 @@ def finished(store: Store, run_id: str) -> Finished:
     """
     run = store.run(run_id)
     if not (store.run_folder(run.id) / "result.json").is_file():
-        raise StoreError(
-            f"This run has no values: {run.message or run.status} "
-            + ("Start it again." if run.status.ended else "Wait for it to end.")
-        )
+        wait = "" if run.status.ended else " Wait for it to end."
+        raise StoreError(f"This run has no values: {run.message or run.status}{wait}")
     problem, result = _open(store, run_id)
     return Finished(run, problem, result)
 
