@@ -114,7 +114,7 @@ def page_opens(store: Store, companions: dict[str, dict[str, Any]], sent: Sent) 
     """What the page does with a file that the route took: give it its role beside its companions."""
     base, item = companions["base_image.fits"], sent.item
     project = store.create_project(item["file"])
-    session = Session(Services(store, None, Settings()), project.id, on_step=lambda _: None)  # type: ignore[arg-type]
+    session = Session(Services(store, None, Settings()), project.id)  # type: ignore[arg-type]
     arrived = [companions[name] for name in item.get("with", []) if name in companions]
     if sent.answer["file"]["role"] != "image":
         arrived = [
