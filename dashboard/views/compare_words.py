@@ -86,7 +86,8 @@ def race_words(finishes: Sequence[Finish]) -> str:
     return (
         f'<p>{escape(sentence)}</p><table class="facts" aria-label="Race"><thead><tr><th>Within Δχ² = 1</th>'
         '<th class="right">at step</th><th class="right">evaluations</th><th class="right">seconds</th>'
-        f'<th class="right">lowest χ² − best</th></tr></thead><tbody>{"".join(lines)}</tbody></table>'
+        '<th class="right" title="Lowest chi2 less that of the best">Δχ² left</th></tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>"
         '<p class="muted small">Evaluations count each Jacobian as one. Samplers start with a fit, and its steps are '
         "theirs too.</p>"
     )

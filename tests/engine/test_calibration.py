@@ -75,5 +75,5 @@ def test_a_broken_jacobian_is_not(monkeypatch):
 def test_the_benchmark_of_calibration_runs(sampler):
     from benchmarks.calibration import figures, ranks_of
 
-    rows = figures(ranks_of(sampler, 16, seed=3))
+    rows = figures(ranks_of(sampler, 5, seed=3))
     assert all(row["p"] > 1e-4 for row in rows.values()), rows
