@@ -1,34 +1,19 @@
-"""Addresses of the other pages, as far as this installation has them."""
+"""Addresses of the other pages."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable
 
 MOST_COMPARED = 7
-
-
-def has(page: str) -> bool:
-    """Whether there is a module for a page, such as "compare"."""
-    return importlib.util.find_spec(f"dashboard.pages.{page}") is not None
+RUN = "/run/"
 
 
 def compare(runs: Iterable[str]) -> str:
-    """Where these runs stand side by side; empty without at least two, or without that page."""
+    """Where these runs stand side by side; empty without at least two."""
     chosen = list(runs)[:MOST_COMPARED]
-    return f"/compare?runs={','.join(chosen)}" if has("compare") and len(chosen) > 1 else ""
-
-
-def run() -> str:
-    """Start of the address of a run's own page."""
-    return "/run/" if has("run") else ""
+    return f"/compare?runs={','.join(chosen)}" if len(chosen) > 1 else ""
 
 
 def header(project_id: str) -> list[tuple[str, str]]:
     """(title, address) of the pages beside a workbench."""
-    found = []
-    if has("report"):
-        found.append(("Report", f"/report/{project_id}"))
-    if has("learn"):
-        found.append(("Learn", "/learn"))
-    return found
+    return [("Runs", f"/runs/{project_id}"), ("Report", f"/report/{project_id}"), ("Learn", "/learn")]

@@ -168,7 +168,7 @@ class FittingPart:
             active=state.active,
             title_of=self.form.title_of,
             several_images=bool(images.waiting(state.description)),
-            page=links.run(),
+            page=links.RUN,
         )
         panel.under_way.runs = [row for row in rows if not row["ended"]]
         panel.runs.param.update(
