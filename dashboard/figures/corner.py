@@ -22,7 +22,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from dashboard.figures.corner_shapes import CELL, CornerShapes, corner_shapes
+from dashboard.figures.corner_shapes import CELL, CornerShapes, Path, corner_shapes
 from dashboard.figures.densities import MASSES
 from dashboard.figures.posterior_view import PosteriorView
 
@@ -173,6 +173,16 @@ def _add_cells(plot: figure, shapes: CornerShapes) -> None:
     )
 
 
+def _styled(paths: Sequence[Path]) -> dict[str, list]:
+    """Columns of paths, and the look of each."""
+    return {
+        **_columns([path.points for path in paths]),
+        "color": [path.color for path in paths],
+        "dash": [path.dash for path in paths],
+        "width": [path.width for path in paths],
+    }
+
+
 def _add_paths(plot: figure, shapes: CornerShapes) -> None:
     """Areas and lines, each style one row: few long arrays travel and draw faster than many short ones."""
     filled = [path for path in shapes.paths if path.fill_alpha > 0 and len(path.points)]
@@ -181,15 +191,7 @@ def _add_paths(plot: figure, shapes: CornerShapes) -> None:
         plot.patches(
             "xs",
             "ys",
-            source=ColumnDataSource(
-                {
-                    **_columns([path.points for path in filled]),
-                    "color": [path.color for path in filled],
-                    "alpha": [path.fill_alpha for path in filled],
-                    "dash": [path.dash for path in filled],
-                    "width": [path.width for path in filled],
-                }
-            ),
+            source=ColumnDataSource({**_styled(filled), "alpha": [path.fill_alpha for path in filled]}),
             fill_color="color",
             fill_alpha="alpha",
             line_color="color",
@@ -201,14 +203,7 @@ def _add_paths(plot: figure, shapes: CornerShapes) -> None:
         plot.multi_line(
             "xs",
             "ys",
-            source=ColumnDataSource(
-                {
-                    **_columns([path.points for path in open_ones]),
-                    "color": [path.color for path in open_ones],
-                    "dash": [path.dash for path in open_ones],
-                    "width": [path.width for path in open_ones],
-                }
-            ),
+            source=ColumnDataSource(_styled(open_ones)),
             line_color="color",
             line_width="width",
             line_dash="dash",

@@ -21,19 +21,13 @@ from tests.browser.workbench import (
     click_pixel,
     fit,
     fit_button,
+    open_example,
     tick,
     verdict,
     wait_for_image,
 )
 
 pytestmark = pytest.mark.browser
-
-
-def open_example(page: Page, name: str) -> None:
-    page.goto("/")
-    page.get_by_role("button", name=name).click()
-    page.wait_for_url("**/fit/*")
-    wait_for_image(page, "model")
 
 
 def test_the_seed_example_is_there_fits_and_shows_its_residual(page: Page) -> None:

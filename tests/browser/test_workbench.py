@@ -15,19 +15,13 @@ from tests.browser.workbench import (
     click_pixel,
     fit,
     fit_button,
+    open_example,
     tick,
     verdict,
     wait_for_image,
 )
 
 pytestmark = pytest.mark.browser
-
-
-def open_example(page: Page, name: str) -> None:
-    page.goto("/")
-    page.get_by_role("button", name=name).click()
-    page.wait_for_url("**/fit/*")
-    wait_for_image(page, "model")
 
 
 def test_a_bulge_and_a_disk_on_a_real_image_from_clicks_alone(page: Page, shared_data: Path) -> None:

@@ -53,6 +53,14 @@ def wait_for_image(page: Page, kind: str = "data") -> None:
         page.wait_for_timeout(300)
 
 
+def open_example(page: Page, name: str) -> None:
+    """Make a project of an example, and wait for its model."""
+    page.goto("/")
+    page.get_by_role("button", name=name).click()
+    page.wait_for_url("**/fit/*")
+    wait_for_image(page, "model")
+
+
 def click_pixel(page: Page, x: float, y: float, kind: str = "data") -> None:
     """Click at a pixel of an image."""
     left, top = page.evaluate(PLACE, [kind, x, y])
