@@ -58,6 +58,8 @@ class ProjectRow(Base):
     created: Mapped[datetime]
     updated: Mapped[datetime] = mapped_column(index=True)
     description: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # No foreign key: SQLite cannot add one to a table that is there, and accounts are disabled, not deleted.
+    owner_id: Mapped[str | None] = mapped_column(String(16), index=True)
 
 
 class FileRow(Base):
@@ -94,6 +96,7 @@ class RunRow(Base):
     note: Mapped[str] = mapped_column(String(4000), default="", server_default="")
     starred: Mapped[bool] = mapped_column(default=False, server_default=false())
     deleted: Mapped[datetime | None]
+    account_id: Mapped[str | None] = mapped_column(String(16), index=True)
 
 
 class JournalRow(Base):
@@ -111,3 +114,83 @@ class JournalRow(Base):
     note: Mapped[str] = mapped_column(String(20000), default="", server_default="")
     hidden: Mapped[bool] = mapped_column(default=False, server_default=false())
     created: Mapped[datetime]
+
+
+class AccountRow(Base):
+    """Somebody who can log in: with a password of ours, or as `subject` of a provider elsewhere."""
+
+    __tablename__ = "account"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    password: Mapped[str | None] = mapped_column(String(200))
+    subject: Mapped[str | None] = mapped_column(String(400), unique=True)
+    role: Mapped[str] = mapped_column(String(10))
+    disabled: Mapped[bool] = mapped_column(default=False)
+    created: Mapped[datetime]
+
+
+class AttemptRow(Base):
+    """Failed log-ins, by name and by address, whether or not there is such a name."""
+
+    __tablename__ = "attempt"
+
+    key: Mapped[str] = mapped_column(String(100), primary_key=True)
+    failed: Mapped[int]
+    last: Mapped[datetime] = mapped_column(index=True)
+
+
+class LoginRow(Base):
+    """A browser in which somebody is logged in; `id` is the SHA-256 of what its cookie says."""
+
+    __tablename__ = "login"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    created: Mapped[datetime]
+    seen: Mapped[datetime]
+    expires: Mapped[datetime]
+    address: Mapped[str] = mapped_column(String(60))
+    agent: Mapped[str] = mapped_column(String(200))
+
+
+class TokenRow(Base):
+    """What a script shows (`kind` is api), or what lets somebody choose a new password once (reset)."""
+
+    __tablename__ = "token"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    label: Mapped[str] = mapped_column(String(120))
+    created: Mapped[datetime]
+    used: Mapped[datetime | None]
+    expires: Mapped[datetime | None]
+
+
+class ShareRow(Base):
+    """A project lent to an account, to read or to write."""
+
+    __tablename__ = "share"
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[str] = mapped_column(
+        ForeignKey("account.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    write: Mapped[bool]
+    created: Mapped[datetime]
+
+
+class LinkRow(Base):
+    """A read-only link to a project; of its token there is only the SHA-256."""
+
+    __tablename__ = "link"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created: Mapped[datetime]
+    opened: Mapped[datetime | None]
+    opened_by: Mapped[str] = mapped_column(String(80), default="")
+    count: Mapped[int] = mapped_column(default=0)
