@@ -68,11 +68,12 @@ class ReportPage:
 
     def _cell(self, entry: Any) -> dict[str, Any]:
         drawn = self.notebook.drawn.get(entry.id, {})
-        titles = {"note": "Note", "run": "Fit", "edit": "Edit"}
+        titles = {"note": "Note", "run": "Fit", "edit": "Edit", "comparison": "Comparison"}
         return {
             "id": entry.id,
             "kind": entry.kind,
             "title": drawn.get("title", titles[entry.kind]),
+            "moved": drawn.get("moved", ""),
             "source": python(drawn["source"]) if drawn.get("source") else "",
             "outputs": outputs(drawn.get("outputs", ())),
             "note": entry.note,

@@ -24,7 +24,9 @@ class Notebook(param.Parameterized):
     """One person's view of the notebook of a project."""
 
     entries = param.List([], doc="The journal, as Entry records.")
-    drawn = param.Dict({}, doc="Entry id to its title, source and outputs.")
+    drawn = param.Dict(
+        {}, doc="Entry id to its title, why it may surprise where it stands, source and outputs."
+    )
     working = param.String("", doc="What is being done, in words; empty when nothing is.")
     error = param.String("", doc="Why the last thing was not done.")
     ready = param.Parameter(None, doc="The last export: (kind, content).")
@@ -36,6 +38,8 @@ class Notebook(param.Parameterized):
         self._past: list[list[Entry]] = []
         self._future: list[list[Entry]] = []
         self._task = ""
+        self._alone = asyncio.Lock()
+        self._stale = False
 
     @property
     def can_undo(self) -> bool:
@@ -132,14 +136,35 @@ class Notebook(param.Parameterized):
         except NotFound as error:
             self.error = str(error)
             return
+        places = [
+            [(one.id, one.hidden) for one in each if one.kind != NOTE] for each in (self.entries, entries)
+        ]
         self.param.update(entries=entries, error="")
+        if places[0] != places[1]:
+            await self._reword()
+
+    async def _reword(self) -> None:
+        """A cell leads on from those above it: when one has moved, the code of others may have changed."""
+        if self._stale:
+            return  # the one that waits its turn sees this order too
+        self._stale = True
+        async with self._alone:
+            self._stale = False
+            answer = await self._work_alone(draw, {"words": True}, "putting it in order")
+        if answer is not None and "cells" in answer:
+            cells = answer["cells"].items()
+            self.drawn = {**self.drawn, **{key: {**self.drawn.get(key, {}), **cell} for key, cell in cells}}
 
     async def _work(
         self, work: Callable[..., Any], more: dict[str, Any], words: str
     ) -> dict[str, Any] | None:
         """Have the journal worked on in a worker; None, with the reason in ``error``, when that failed."""
-        if self.working:
-            return None
+        async with self._alone:
+            return await self._work_alone(work, more, words)
+
+    async def _work_alone(
+        self, work: Callable[..., Any], more: dict[str, Any], words: str
+    ) -> dict[str, Any] | None:
         tasks = self._services.jobs.tasks
         self.param.update(working=f"{words} …", error="")
         unsubscribe: Callable[[], None] = lambda: None  # noqa: E731
@@ -167,10 +192,7 @@ class Notebook(param.Parameterized):
         runs = sorted(store.runs(self._project_id), key=lambda run: run.created)
         return {
             "title": store.project(self._project_id).title,
-            "entries": [
-                {key: value for key, value in asdict(entry).items() if key != "created"}
-                for entry in self.entries
-            ],
+            "entries": [{**asdict(entry), "created": entry.created.isoformat()} for entry in self.entries],
             "runs": {
                 run.id: {
                     "fitter": run.fitter,

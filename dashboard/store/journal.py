@@ -14,19 +14,22 @@ from dashboard.store.errors import NotFound
 from dashboard.store.models import JournalRow, ProjectRow
 from dashboard.store.names import is_id, new_id
 
-EDIT, RUN, NOTE = "edit", "run", "note"
+EDIT, RUN, COMPARISON, NOTE = "edit", "run", "comparison", "note"
 LONGEST_NOTE = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One action. An edit leads ``before`` to ``after``; a run has its id; a note has only its text."""
+    """One action. An edit leads ``before`` to ``after``; a run has its id, a comparison those of ``runs``; a note has
+    only its text.
+    """
 
     id: str
     kind: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     run_id: str | None
+    runs: tuple[str, ...]
     note: str
     hidden: bool
     created: datetime
@@ -44,7 +47,7 @@ def add_edit(
     last = session.scalar(
         select(JournalRow)
         .where(JournalRow.project_id == project_id)
-        .order_by(JournalRow.place.desc())
+        .order_by(JournalRow.created.desc())
         .limit(1)
     )
     if last is not None and last.kind == EDIT and not last.note:
@@ -77,6 +80,31 @@ class Journal:
                 .order_by(JournalRow.place, JournalRow.id)
             )
             return [_entry(row) for row in rows]
+
+    def compared(self, project_id: str, run_ids: Sequence[str]) -> None:
+        """Record that runs were set side by side.
+
+        Looking at the same runs again, or at some of them, is no new action; taking more runs into the comparison
+        that was made last lets it grow. NotFound when the project is gone.
+        """
+        with self._session() as session, session.begin():
+            if session.get(ProjectRow, project_id) is None:
+                raise NotFound("There is no such project. It may have been deleted.")
+            rows = list(
+                session.scalars(
+                    select(JournalRow)
+                    .where(JournalRow.project_id == project_id, JournalRow.kind == COMPARISON)
+                    .order_by(JournalRow.created)
+                )
+            )
+            if any(set(run_ids) <= set(_runs(row)) for row in rows):
+                return
+            note, hidden = "", False
+            if rows and set(_runs(rows[-1])) < set(run_ids):
+                note, hidden = rows[-1].note, rows[-1].hidden
+                session.delete(rows[-1])
+                session.flush()
+            _add(session, project_id, COMPARISON, after={"runs": list(run_ids)}, note=note, hidden=hidden)
 
     def arrange(self, project_id: str, entries: Sequence[Entry]) -> None:
         """Keep this order, these notes and what is hidden.
@@ -116,6 +144,7 @@ def new_note(text: str) -> Entry:
         before=None,
         after=None,
         run_id=None,
+        runs=(),
         note=text[:LONGEST_NOTE],
         hidden=False,
         created=datetime.now(UTC),
@@ -149,9 +178,14 @@ def _entry(row: JournalRow) -> Entry:
         id=row.id,
         kind=row.kind,
         before=row.before,
-        after=row.after,
+        after=row.after if row.kind == EDIT else None,
         run_id=row.run_id,
+        runs=_runs(row),
         note=row.note,
         hidden=row.hidden,
         created=row.created,
     )
+
+
+def _runs(row: JournalRow) -> tuple[str, ...]:
+    return tuple(row.after["runs"]) if row.kind == COMPARISON and row.after else ()

@@ -100,7 +100,9 @@ class RunRow(Base):
 
 
 class JournalRow(Base):
-    """One action in a project: an edit (from one description to the next), a run, or a note in between."""
+    """One action in a project: an edit (from one description to the next), a run, a comparison (its runs are in
+    `after`), or a note in between.
+    """
 
     __tablename__ = "journal"
 

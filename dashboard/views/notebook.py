@@ -15,7 +15,7 @@ class NotebookView(Component):
     title = param.String("", doc="Of the project.")
     project = param.String("", doc="Address of its workbench.")
     cells = param.List(
-        [], doc="One dict an entry: id, kind, title, source, outputs, note, note_html, hidden, when."
+        [], doc="One dict an entry: id, kind, title, moved, source, outputs, note, note_html, hidden, when."
     )
     working = param.String("", doc="What is being done, in words.")
     error = param.String("", doc="Why the last thing was not done.")

@@ -15,7 +15,9 @@ import pytest
 import engine
 from dashboard.jobs import Jobs
 from dashboard.reports import edits
-from dashboard.reports.project import draw, export, sections
+from dashboard.reports.document import Note
+from dashboard.reports.project import draw, export
+from dashboard.reports.sections import sections
 from dashboard.services import Services
 from dashboard.settings import Settings
 from dashboard.state.notebook import Notebook
@@ -73,15 +75,16 @@ def journal_of(services: Services, project: str) -> dict[str, Any]:
 
 
 def test_actions_are_recorded_in_order(services: Services, worked: str) -> None:
-    told, fits = sections(journal_of(services, worked))
-    assert [title for _, title, _ in told] == [
+    told, fits, _ = sections(journal_of(services, worked))
+    assert [one.title for one in told] == [
         "Image loaded, Variance set, PSF set, 3 components added",
         "Parameters of disk changed",
         "Fit by Levenberg-Marquardt",
         "Values of Levenberg-Marquardt taken over",
         "Fit by Gradient descent",
     ]
-    assert [fit.variable for fit in fits] == ["lm", "gradient"]
+    assert [fit.variable for fit in fits.values()] == ["lm", "gradient"]
+    assert not any(one.moved for one in told)
 
 
 def test_changes_of_values_are_one_action_and_undone_ones_none(services: Services) -> None:
@@ -170,6 +173,75 @@ def test_the_exported_notebook_runs_and_gives_the_same_numbers(
         expected = engine.read_run(services.store.run_folder(run.id))
         assert found[name]["chi2_dof"] == pytest.approx(expected.chi2_dof, rel=1e-9)
         np.testing.assert_allclose(found[name]["values"], expected.values, rtol=1e-6, atol=1e-9)
+
+
+def test_a_comparison_grows_while_its_runs_end(services: Services) -> None:
+    store = services.store
+    project = store.create_project("compared")
+    description = {"residua": 1, "images": [], "components": []}
+    runs = [store.create_run(project.id, description, "lm", {}).id for _ in range(4)]
+    for some in (runs[:2], runs[:3], runs[1:3], runs[:2]):
+        store.journal.compared(project.id, some)
+    assert [one.runs for one in store.journal.entries(project.id) if one.kind == "comparison"] == [
+        tuple(runs[:3])
+    ]
+    store.journal.compared(project.id, runs[2:])
+    assert [one.runs for one in store.journal.entries(project.id) if one.kind == "comparison"] == [
+        tuple(runs[:3]),
+        tuple(runs[2:]),
+    ]
+    with pytest.raises(NotFound, match="There is no such project"):
+        store.journal.compared("nothing", runs)
+
+
+def test_a_notebook_in_any_order_gives_the_same_numbers(
+    services: Services, worked: str, tmp_path: Path
+) -> None:
+    journal = journal_of(services, worked)
+    runs = [one["run_id"] for one in journal["entries"] if one["kind"] == "run"]
+    compared = {**journal["entries"][-1], "kind": "comparison", "run_id": None, "runs": runs, "created": "9"}
+    # Backwards, a comparison at both ends, and only the fits and the comparisons to be seen.
+    entries = [{**compared, "id": "first"}, *reversed(journal["entries"]), {**compared, "id": "last"}]
+    for entry in entries:
+        entry["hidden"] = entry["kind"] == "edit"
+    journal["entries"] = entries
+
+    told, fits, _ = sections(journal)
+    names = "Levenberg-Marquardt and Gradient descent"
+    assert told[0].title == told[-1].title == f"Comparison of {names}"
+    assert "now stands below" in told[0].moved
+    assert told[-1].moved == ""
+    assert [block.text for block in told[0].blocks if isinstance(block, Note)] == [
+        f"Left out, since the fit stands below or is hidden: {names}.",
+        "Fewer than two of the compared runs are left above.",
+    ]
+    answer = export({**journal, "export": "zip"}, lambda _: None, lambda: False)
+    (tmp_path / "report.zip").write_bytes(answer["content"])
+    zipfile.ZipFile(tmp_path / "report.zip").extractall(tmp_path)
+    notebook = (tmp_path / "report" / "report.ipynb").read_text()
+    assert "plots.race(results)" in notebook
+    found = executed(notebook, tmp_path / "report")
+    for fit in fits.values():
+        np.testing.assert_allclose(found[fit.variable]["values"], fit.result.values, rtol=1e-6, atol=1e-9)
+
+
+def test_moving_a_cell_words_the_others_anew(services: Services, worked: str) -> None:
+    async def journey() -> None:
+        book = Notebook(services, worked)
+        await book.open()
+        assert book.error == ""
+        edit, fit = book.entries[1], book.entries[2]
+        picture = book.drawn[fit.id]["outputs"]
+        assert "radius_e" in book.drawn[edit.id]["source"]
+        await book.move(fit.id, -1)
+        assert "Parameters of disk changed" in book.drawn[fit.id]["moved"]
+        assert "radius_e" in book.drawn[fit.id]["source"]
+        assert book.drawn[fit.id]["outputs"] == picture
+        await book.undo()
+        assert book.drawn[fit.id]["moved"] == ""
+        assert "radius_e" not in book.drawn[fit.id]["source"]
+
+    asyncio.run(journey())
 
 
 def test_exports_leave_out_what_is_hidden_and_escape_the_title(services: Services, worked: str) -> None:

@@ -215,8 +215,19 @@ class ComparePage:
             self.race.show(compared, {**colors, **self._colors(compared)}, labels)
 
         self.later(show)
+        if compared is not None and len(compared.ids) > 1:
+            await asyncio.to_thread(self._record, compared)
         if compared is not None and len(self.state.pixel) == 2:
             await self._ask(compared, *self.state.pixel)
+
+    def _record(self, compared: Compared) -> None:
+        """A comparison is an action: the notebook of the project tells it."""
+        own = [one.run.id for one in compared.found if self.project and one.run.project_id == self.project.id]
+        if self.project is not None and len(own) > 1:
+            try:
+                self.store.journal.compared(self.project.id, own)
+            except NotFound:
+                return  # the project was deleted meanwhile
 
     def _read(self, chosen: list[str]) -> tuple[list[Run], dict[str, str]]:
         runs = self.store.runs(self.project.id) if self.project else []

@@ -33,6 +33,7 @@ export function render({model}) {
       el("header", {class: "row"}, el("h2", {class: "grow ellipsis"}, one.title), el("span", {class: "muted small num"}, one.when), tools))
     if (writing?.id === one.id) box.append(editor(one.note, `Note ${about}`, (text) => model.send_msg({type: "annotate", id: one.id, text})))
     else if (one.note_html) { const note = el("div", {class: "prose"}); note.innerHTML = one.note_html; box.append(note) }
+    if (one.moved) box.append(note("info", one.moved))
     if (!one.hidden && one.source) {
       const code = el("pre", {class: "code", "aria-label": `Source ${about}`})
       code.innerHTML = one.source
