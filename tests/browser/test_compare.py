@@ -80,7 +80,7 @@ def open_comparison(page: Page, ids: list[str], more: str = "") -> None:
 
 @pytest.mark.browser
 def test_runs_of_several_fitters_are_compared(page: Page, runs: dict[str, list[str]]) -> None:
-    ids = next(iter(runs.values()))
+    project, ids = next(iter(runs.items()))
     open_comparison(page, ids)
     verdict = page.get_by_role("status", name="Verdict")
     expect(verdict).to_contain_text("LM, Iterative and Laplace agree within")
@@ -98,6 +98,11 @@ def test_runs_of_several_fitters_are_compared(page: Page, runs: dict[str, list[s
     expect(page.get_by_role("table", name="Race")).to_contain_text("1st")
     expect(page.get_by_role("table", name="Costs")).to_contain_text("Laplace")
     expect(page.get_by_role("table", name="Information criteria")).to_contain_text("Iterative")
+
+    page.goto(f"/report/{project}")
+    told = page.get_by_role("region", name=re.compile("^Comparison of Levenberg-Marquardt, .* and"))
+    expect(told).to_contain_text("agree within", timeout=60_000)
+    expect(told.locator("figure svg")).to_have_count(1)
 
 
 @pytest.mark.browser
