@@ -43,8 +43,9 @@ logger = logging.getLogger("residua.app")
 class App:
     """A server ready to run, and what it is made of."""
 
-    def __init__(self, services: Services, server: Server, url: str) -> None:
+    def __init__(self, services: Services, jobs: Jobs, server: Server, url: str) -> None:
         self.services = services
+        self.jobs = jobs
         self.server = server
         self.url = url
 
@@ -68,7 +69,7 @@ class App:
     def close(self) -> None:
         """Stop what was started."""
         self.server.stop()
-        self.services.jobs.close()
+        self.jobs.close()
         self.services.store.close()
 
 
@@ -102,7 +103,7 @@ def create_app(settings: Settings, store: Store | None = None) -> App:
         store.close()
         raise
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    return App(services, server, f"http://{host}:{port}/")
+    return App(services, jobs, server, f"http://{host}:{port}/")
 
 
 def _serve(services: Services, port: int) -> Server:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import yaml
 
 import engine
 from dashboard.jobs import Jobs
+from dashboard.jobs.seen import SeenJobs
 from dashboard.settings import Settings
-from dashboard.store import ROLES, Project, Store, StoreError, file_reference
+from dashboard.store import ROLES, Project, Store, StoreError, Who, file_reference
 from engine.examples import EXAMPLES
 
 _KEY_ROLES = {key: role for role, key in ROLES.items()}
@@ -23,8 +24,16 @@ class Services:
     """The parts of a running server that pages work with."""
 
     store: Store
-    jobs: Jobs
+    jobs: Jobs | SeenJobs
     settings: Settings
+
+    def seen_by(self, who: Who) -> Services:
+        """The same for one person: what they may not do raises NotFound or NotAllowed."""
+        if who.local:
+            return self
+        assert not isinstance(self.jobs, SeenJobs)  # made once for each page and request, from the server's own
+        store = self.store.seen_by(who)
+        return replace(self, store=store, jobs=SeenJobs(self.jobs, store))
 
     def add_example(self, name: str, title: str | None = None) -> Project:
         """Make a project of one of the engine's examples; engine.EngineError for an unknown name."""

@@ -86,13 +86,17 @@ class Jobs:
         description: Mapping[str, Any],
         fitter: str = "lm",
         options: Mapping[str, Any] | None = None,
+        *,
+        store: Store | None = None,
     ) -> Run:
         """Put a fit into the queue and return at once.
 
         The description's files are references (dashboard.store.references); StoreError when one is missing.
+        `store` is the store as whoever asks for the run may use it, so that the run is theirs.
         """
-        self._store.resolved_description(project_id, description)
-        run = self._store.create_run(project_id, description, fitter, options or {})
+        store = store or self._store
+        store.resolved_description(project_id, description)
+        run = store.create_run(project_id, description, fitter, options or {})
         self._hub.publish(run.id, _state(run))
         self._later(self._dispatch)
         return run

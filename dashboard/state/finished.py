@@ -37,7 +37,8 @@ def finished(store: Store, run_id: str) -> Finished:
     if not (store.run_folder(run.id) / "result.json").is_file():
         wait = "" if run.status.ended else " Wait for it to end."
         raise StoreError(f"This run has no values: {run.message or run.status}{wait}")
-    problem, result = _open(store, run_id)
+    # One copy for all who may see it.
+    problem, result = _open(store.whole, run_id)
     return Finished(run, problem, result)
 
 

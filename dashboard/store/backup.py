@@ -30,7 +30,8 @@ from dashboard.store.records import RunStatus
 
 MANIFEST = "residua-backup.json"
 FORMAT = 1
-_OWN_TABLES = ("meta", "alembic_version")  # of one database, not of what is in it
+# Of one database, not of what is in it; and who was logged in, or failed to, when the backup was made.
+_OWN_TABLES = ("meta", "alembic_version", "login", "attempt")
 # Flags and caches of a run folder, and files on their way.
 _NOT_KEPT = shutil.ignore_patterns(".*", "cancel", "all.zip")
 Rows = dict[str, list[dict[str, Any]]]

@@ -9,3 +9,7 @@ class StoreError(ValueError):
 
 class NotFound(StoreError):
     """A project, file or run that is not (or no longer) there."""
+
+
+class NotAllowed(StoreError):
+    """Something that is there for whoever asks, but not for them to change."""

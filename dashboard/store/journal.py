@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from dashboard.store.errors import NotFound
 from dashboard.store.models import JournalRow, ProjectRow
 from dashboard.store.names import is_id, new_id
+from dashboard.store.people import Reach
+from dashboard.store.reach import Permit
 
 EDIT, RUN, COMPARISON, NOTE = "edit", "run", "comparison", "note"
 LONGEST_NOTE = 20_000
@@ -68,12 +70,14 @@ def add_run(session: Session, project_id: str, run_id: str) -> None:
 class Journal:
     """Reads the journal of a project, and keeps what people do to it."""
 
-    def __init__(self, session: Callable[[], Session]) -> None:
+    def __init__(self, session: Callable[[], Session], permit: Permit) -> None:
         self._session = session
+        self._permit = permit
 
     def entries(self, project_id: str) -> list[Entry]:
         """The actions, in the order that people gave them."""
         with self._session() as session:
+            self._permit(session, project_id, Reach.READ)
             rows = session.scalars(
                 select(JournalRow)
                 .where(JournalRow.project_id == project_id)
@@ -113,6 +117,7 @@ class Journal:
         NotFound when the project is gone.
         """
         with self._session() as session, session.begin():
+            self._permit(session, project_id, Reach.WRITE)
             if session.get(ProjectRow, project_id) is None:
                 raise NotFound("There is no such project. It may have been deleted.")
             rows = {

@@ -36,13 +36,17 @@ NEXT: dict[RunStatus, frozenset[RunStatus]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """One piece of work: images, a model, and the runs made with them. Times are UTC."""
+    """One piece of work: images, a model, and the runs made with them. Times are UTC.
+
+    `owner_id` is the account whose it is, "" where nobody's.
+    """
 
     id: str
     title: str
     created: datetime
     updated: datetime
     description: dict[str, Any] | None
+    owner_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +67,8 @@ class File:
 class Run:
     """One fit of a project's description as it was then, and what people say of it. Times are UTC.
 
-    A run with a time in `deleted` is out of sight and goes for good a day later.
+    A run with a time in `deleted` is out of sight and goes for good a day later. `account_id` is the account that asked
+    for it, "" where there was none.
     """
 
     id: str
@@ -83,6 +88,7 @@ class Run:
     note: str = ""
     starred: bool = False
     deleted: datetime | None = None
+    account_id: str = ""
 
     @property
     def seconds(self) -> float | None:

@@ -5,11 +5,13 @@
     runs/<run id>/             what a run wrote: result.json, images.fits, parameters.ecsv, fit.yaml
     incoming/                  uploads on their way
 
-Calls may come from any thread. Each is one short transaction.
+Calls may come from any thread. Each is one short transaction. What `seen_by` gives is the same store for somebody: each
+call on it first asks how far they may go with the project, in the same transaction.
 """
 
 from __future__ import annotations
 
+import copy
 import shutil
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,15 +21,22 @@ from typing import Any, TypeVar
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from dashboard.store.accounts import Accounts
+from dashboard.store.attempts import Attempts
 from dashboard.store.database import open_database
-from dashboard.store.errors import NotFound, StoreError
+from dashboard.store.errors import NotAllowed, NotFound, StoreError
 from dashboard.store.files import Blob, Files, Incoming
 from dashboard.store.journal import Journal, add_edit, add_run
 from dashboard.store.lock import FolderLock
+from dashboard.store.logins import Logins
 from dashboard.store.models import FileRow, ProjectRow, RunRow
 from dashboard.store.names import display_name, display_note, display_tags, display_title, is_id, new_id
+from dashboard.store.people import LOCAL, Reach, Who
+from dashboard.store.reach import check, reach_of, reach_of_run, visible
 from dashboard.store.records import NEXT, File, Project, Run, RunStatus
 from dashboard.store.references import ROLES, resolve
+from dashboard.store.rows import project_of, run_of
+from dashboard.store.sharing import Sharing
 
 Row = TypeVar("Row", ProjectRow, FileRow, RunRow)
 
@@ -61,7 +70,9 @@ class Store:
             self._lock.release()
             raise
         self._session = sessionmaker(self._engine, expire_on_commit=False)
-        self.journal = Journal(self._session)
+        self.attempts = Attempts(self._session)
+        self._stand_for(LOCAL)
+        self.whole = self
         self.purge_runs(before=datetime.now(UTC) - UNDO_TIME)
 
     def close(self) -> None:
@@ -69,10 +80,53 @@ class Store:
         self._engine.dispose()
         self._lock.release()
 
+    # --- who
+
+    def seen_by(self, who: Who) -> Store:
+        """This store as somebody may use it: what is not theirs is not there, what is only lent to them for reading
+        cannot be changed.
+        """
+        seen = copy.copy(self)
+        seen._stand_for(who)
+        return seen
+
+    def _stand_for(self, who: Who) -> None:
+        self.who = who
+        self.accounts = Accounts(self._session, who)
+        self.logins = Logins(self._session, who)
+        self.journal = Journal(self._session, self._permit)
+        self.sharing = Sharing(self._session, self._permit)
+
+    def reach(self, project_id: str) -> Reach:
+        """How far this store's person may go with a project."""
+        with self._session() as session:
+            return reach_of(session, self.who, project_id)
+
+    def require(self, project_id: str, need: Reach) -> None:
+        """NotFound or NotAllowed unless this store's person may go that far with a project."""
+        with self._session() as session:
+            self._permit(session, project_id, need)
+
+    def reach_of_run(self, run_id: str) -> Reach:
+        """How far this store's person may go with the project of a run."""
+        with self._session() as session:
+            return reach_of_run(session, self.who, run_id)
+
+    def _permit(self, session: Session, project_id: str, need: Reach, noun: str = "project") -> None:
+        if not self.who.local:
+            check(session, self.who, project_id, need, noun)
+
+    def _only_inside(self) -> None:
+        """For what the server itself does, whoever's run it is."""
+        if not self.who.is_admin:
+            raise NotAllowed("Only the server itself does this.")
+
     # --- projects
 
     def create_project(self, title: str, description: Mapping[str, Any] | None = None) -> Project:
-        """Make a project."""
+        """Make a project; it belongs to whoever this store stands for."""
+        if not (self.who.local or self.who.account):
+            raise NotAllowed("Log in to make a project of your own.")
         now = datetime.now(UTC)
         row = ProjectRow(
             id=new_id(),
@@ -80,37 +134,36 @@ class Store:
             created=now,
             updated=now,
             description=None if description is None else dict(description),
+            owner_id=self.who.id or None,
         )
         with self._session.begin() as session:
             session.add(row)
-        return _project(row)
+        return project_of(row)
 
     def projects(self) -> list[Project]:
-        """All projects, the one changed last first."""
+        """All projects that are this person's or lent to them, the one changed last first."""
         with self._session() as session:
-            return [
-                _project(row)
-                for row in session.scalars(select(ProjectRow).order_by(ProjectRow.updated.desc()))
-            ]
+            query = select(ProjectRow).where(visible(session, self.who)).order_by(ProjectRow.updated.desc())
+            return [project_of(row) for row in session.scalars(query)]
 
     def project(self, project_id: str) -> Project:
         """One project; NotFound when there is none with this id."""
         with self._session() as session:
-            return _project(_get(session, ProjectRow, project_id, "project"))
+            return project_of(self._get(session, ProjectRow, project_id, "project"))
 
     def update_project(
         self, project_id: str, *, title: str | None = None, description: Mapping[str, Any] | None = None
     ) -> Project:
         """Change what is given and leave the rest."""
         with self._session.begin() as session:
-            row = _get(session, ProjectRow, project_id, "project")
+            row = self._get(session, ProjectRow, project_id, "project", Reach.WRITE)
             if title is not None:
                 row.title = display_title(title)
             if description is not None:
                 add_edit(session, project_id, row.description, description)
                 row.description = dict(description)
             row.updated = datetime.now(UTC)
-            return _project(row)
+            return project_of(row)
 
     def delete_project(self, project_id: str) -> None:
         """Delete a project with its runs, and the contents that no other project uses.
@@ -118,7 +171,7 @@ class Store:
         StoreError while one of its runs is queued or running.
         """
         with self._session.begin() as session:
-            row = _get(session, ProjectRow, project_id, "project")
+            row = self._get(session, ProjectRow, project_id, "project", Reach.OWN)
             runs = list(session.scalars(select(RunRow).where(RunRow.project_id == project_id)))
             if any(run.status in ACTIVE for run in runs):
                 raise StoreError(
@@ -139,7 +192,8 @@ class Store:
 
     def add_file(self, project_id: str, role: str, name: str, source: Path | bytes) -> File:
         """Copy a file or bytes into a project."""
-        self.project(project_id)
+        with self._session() as session:
+            self._get(session, ProjectRow, project_id, "project", Reach.WRITE)
         return self.add_blob(project_id, role, name, self._blobs.add(source))
 
     def add_blob(self, project_id: str, role: str, name: str, blob: Blob) -> File:
@@ -156,13 +210,14 @@ class Store:
             created=now,
         )
         with self._session.begin() as session:
-            _get(session, ProjectRow, project_id, "project").updated = now
+            self._get(session, ProjectRow, project_id, "project", Reach.WRITE).updated = now
             session.add(row)
         return self._file(row)
 
     def files(self, project_id: str) -> list[File]:
         """The files of a project, in the order they came."""
         with self._session() as session:
+            self._permit(session, project_id, Reach.READ)
             rows = session.scalars(
                 select(FileRow).where(FileRow.project_id == project_id).order_by(FileRow.created, FileRow.id)
             )
@@ -171,20 +226,20 @@ class Store:
     def file(self, file_id: str) -> File:
         """One file; NotFound when there is none with this id."""
         with self._session() as session:
-            return self._file(_get(session, FileRow, file_id, "file"))
+            return self._file(self._get(session, FileRow, file_id, "file"))
 
     def set_file_role(self, file_id: str, role: str) -> File:
         """Say what a file is: image, sigma, variance, weight, mask or psf."""
         _check_role(role)
         with self._session.begin() as session:
-            row = _get(session, FileRow, file_id, "file")
+            row = self._get(session, FileRow, file_id, "file", Reach.WRITE)
             row.role = role
             return self._file(row)
 
     def delete_file(self, file_id: str) -> None:
         """Take a file out of its project; its content goes when nothing else uses it."""
         with self._session.begin() as session:
-            row = _get(session, FileRow, file_id, "file")
+            row = self._get(session, FileRow, file_id, "file", Reach.WRITE)
             sha256 = row.sha256
             session.delete(row)
         self._forget({sha256})
@@ -220,6 +275,7 @@ class Store:
             fitter=fitter[:60],
             options=dict(options),
             description=dict(description),
+            account_id=self.who.id or None,
             created=datetime.now(UTC),
             message="Waiting for a free worker.",
             tags=[],
@@ -227,32 +283,39 @@ class Store:
             starred=False,
         )
         with self._session.begin() as session:
-            _get(session, ProjectRow, project_id, "project").updated = row.created
+            self._get(session, ProjectRow, project_id, "project", Reach.WRITE).updated = row.created
             session.add(row)
             add_run(session, project_id, row.id)
-        return _run(row)
+        return run_of(row)
 
     def run(self, run_id: str) -> Run:
         """One run; NotFound when there is none with this id."""
         with self._session() as session:
-            return _run(_get(session, RunRow, run_id, "run"))
+            return run_of(self._get(session, RunRow, run_id, "run"))
 
     def runs(self, project_id: str | None = None, *, limit: int | None = None) -> list[Run]:
-        """The runs of a project (or of all) that are not deleted, the newest first."""
+        """The runs of a project (or of all that `projects` gives) that are not deleted, the newest first."""
         query = select(RunRow).where(RunRow.deleted.is_(None)).order_by(RunRow.created.desc(), RunRow.id)
         if project_id is not None:
             query = query.where(RunRow.project_id == project_id)
         with self._session() as session:
-            return [_run(row) for row in session.scalars(query.limit(limit))]
+            if project_id is not None:
+                self._permit(session, project_id, Reach.READ)
+            elif not self.who.local:
+                mine = select(ProjectRow.id).where(visible(session, self.who))
+                query = query.where(RunRow.project_id.in_(mine))
+            return [run_of(row) for row in session.scalars(query.limit(limit))]
 
     def runs_with_status(self, status: RunStatus, *, limit: int | None = None) -> list[Run]:
         """Runs in this state, the oldest first: the queue, when the state is queued."""
+        self._only_inside()
         query = select(RunRow).where(RunRow.status == status).order_by(RunRow.created, RunRow.id).limit(limit)
         with self._session() as session:
-            return [_run(row) for row in session.scalars(query)]
+            return [run_of(row) for row in session.scalars(query)]
 
     def run_counts(self) -> dict[RunStatus, int]:
         """How many runs are in each state, deleted ones not counted."""
+        self._only_inside()
         query = select(RunRow.status, func.count()).where(RunRow.deleted.is_(None)).group_by(RunRow.status)
         with self._session() as session:
             found = dict(iter(session.execute(query)))
@@ -263,6 +326,7 @@ class Store:
 
         One UPDATE with the allowed states in its WHERE, so of two that try at once only one succeeds.
         """
+        self._only_inside()
         now = datetime.now(UTC)
         if status is RunStatus.RUNNING:
             facts["started"] = now
@@ -270,7 +334,7 @@ class Store:
             facts["finished"] = now
         before = [state for state, after in NEXT.items() if status in after]
         with self._session.begin() as session:
-            _get(session, RunRow, run_id, "run")
+            self._get(session, RunRow, run_id, "run")
             moved = session.execute(
                 update(RunRow)
                 .where(RunRow.id == run_id, RunRow.status.in_(before))
@@ -279,7 +343,7 @@ class Store:
             ).scalar()
             if moved is None:
                 return None
-            return _run(_get(session, RunRow, run_id, "run"))
+            return run_of(self._get(session, RunRow, run_id, "run"))
 
     def annotate_run(
         self,
@@ -291,33 +355,34 @@ class Store:
     ) -> Run:
         """Set what people say of a run; what is not given stays."""
         with self._session.begin() as session:
-            row = _get(session, RunRow, run_id, "run")
+            row = self._get(session, RunRow, run_id, "run", Reach.WRITE)
             if tags is not None:
                 row.tags = display_tags(tags)
             if note is not None:
                 row.note = display_note(note)
             if starred is not None:
                 row.starred = starred
-            return _run(row)
+            return run_of(row)
 
     def delete_run(self, run_id: str) -> Run:
         """Take a run out of sight; `restore_run` brings it back for a day. StoreError while it goes on."""
         with self._session.begin() as session:
-            row = _get(session, RunRow, run_id, "run")
+            row = self._get(session, RunRow, run_id, "run", Reach.WRITE)
             if row.status in ACTIVE:
                 raise StoreError(f"This {row.fitter} run is {row.status}. Cancel it first, then delete it.")
             row.deleted = row.deleted or datetime.now(UTC)
-            return _run(row)
+            return run_of(row)
 
     def restore_run(self, run_id: str) -> Run:
         """Undo `delete_run`; NotFound when the run is gone for good."""
         with self._session.begin() as session:
-            row = _get(session, RunRow, run_id, "run")
+            row = self._get(session, RunRow, run_id, "run", Reach.WRITE)
             row.deleted = None
-            return _run(row)
+            return run_of(row)
 
     def purge_runs(self, before: datetime) -> list[str]:
         """Remove the runs deleted before this time, with their files; their ids."""
+        self._only_inside()
         with self._session.begin() as session:
             purged = list(session.scalars(delete(RunRow).where(RunRow.deleted < before).returning(RunRow.id)))
         for run_id in purged:
@@ -328,9 +393,20 @@ class Store:
         """The folder a run writes to (made by the run)."""
         if not is_id(run_id):
             raise NotFound("There is no such run.")
+        if not self.who.local:
+            self.run(run_id)
         return self._runs / run_id
 
     # --- inside
+
+    def _get(
+        self, session: Session, kind: type[Row], identifier: str, noun: str, need: Reach = Reach.READ
+    ) -> Row:
+        row = session.get(kind, identifier) if is_id(identifier) else None
+        if row is None:
+            raise NotFound(f"There is no such {noun}. It may have been deleted.")
+        self._permit(session, row.id if isinstance(row, ProjectRow) else row.project_id, need, noun)
+        return row
 
     def _file(self, row: FileRow) -> File:
         return File(
@@ -352,41 +428,6 @@ class Store:
                     self._blobs.remove(sha256)
 
 
-def _get(session: Session, kind: type[Row], identifier: str, noun: str) -> Row:
-    row = session.get(kind, identifier) if is_id(identifier) else None
-    if row is None:
-        raise NotFound(f"There is no such {noun}. It may have been deleted.")
-    return row
-
-
 def _check_role(role: str) -> None:
     if role not in ROLES:
         raise StoreError(f"A file cannot have the role {role!r}. Known are: {', '.join(ROLES)}.")
-
-
-def _project(row: ProjectRow) -> Project:
-    return Project(
-        id=row.id, title=row.title, created=row.created, updated=row.updated, description=row.description
-    )
-
-
-def _run(row: RunRow) -> Run:
-    return Run(
-        id=row.id,
-        project_id=row.project_id,
-        status=RunStatus(row.status),
-        fitter=row.fitter,
-        options=row.options,
-        description=row.description,
-        created=row.created,
-        started=row.started,
-        finished=row.finished,
-        message=row.message,
-        converged=row.converged,
-        chi2_dof=row.chi2_dof,
-        error=row.error,
-        tags=tuple(row.tags),
-        note=row.note,
-        starred=row.starred,
-        deleted=row.deleted,
-    )

@@ -1,0 +1,71 @@
+"""The jobs as somebody may use them: each call first asks the store how far they may go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dashboard.jobs.events import Event
+from dashboard.jobs.jobs import Jobs
+from dashboard.jobs.tasks import Tasks
+from dashboard.store import Reach, Run, Store
+
+
+class SeenJobs:
+    """What pages may do with :class:`Jobs`, for the person that a store stands for."""
+
+    def __init__(self, jobs: Jobs, store: Store) -> None:
+        self._jobs = jobs
+        self._store = store
+        self._looked_at: set[str] = set()
+
+    def submit(
+        self,
+        project_id: str,
+        description: Mapping[str, Any],
+        fitter: str = "lm",
+        options: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """As :meth:`Jobs.submit`; the run is this person's."""
+        run = self._jobs.submit(project_id, description, fitter, options, store=self._store)
+        self._looked_at.add(run.id)
+        return run
+
+    def cancel(self, run_id: str) -> None:
+        """As :meth:`Jobs.cancel`."""
+        self._store.require(self._store.run(run_id).project_id, Reach.WRITE)
+        self._jobs.cancel(run_id)
+
+    def subscribe(self, run_id: str | None, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """As :meth:`Jobs.subscribe`; of runs that were not asked for by their id, only that they moved on."""
+        if run_id is not None:
+            self._look_at(run_id)
+            return self._jobs.subscribe(run_id, callback)
+
+        def heard(event: Event) -> None:
+            if event["run"] in self._looked_at:
+                callback(event)
+            elif event["type"] == "state":
+                callback({"run": event["run"], "type": "state", "status": event["status"]})
+
+        return self._jobs.subscribe(None, heard)
+
+    def events(self, run_id: str) -> list[Event]:
+        """As :meth:`Jobs.events`."""
+        self._look_at(run_id)
+        return self._jobs.events(run_id)
+
+    @property
+    def tasks(self) -> Tasks:
+        """Work on values that a page read itself, so on what its person may read."""
+        return self._jobs.tasks
+
+    @property
+    def workers(self) -> int:
+        """As :attr:`Jobs.workers`."""
+        return self._jobs.workers
+
+    def _look_at(self, run_id: str) -> None:
+        if run_id not in self._looked_at:
+            self._store.run(run_id)
+            self._looked_at.add(run_id)

@@ -1,0 +1,78 @@
+"""Failed log-ins make the next one wait, longer each time: counted by address and by name, known or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from dashboard.store.models import AttemptRow
+
+FREE_BY_NAME = 5
+# Behind one address there may be many people.
+FREE_BY_ADDRESS = 30
+FIRST_WAIT = 5.0
+LONGEST_WAIT = 900.0
+FORGOTTEN_AFTER = timedelta(hours=24)
+
+
+def wait_after(failed: int, free: int) -> float:
+    """Seconds to wait after so many failures: none for the first `free`, then 5 s, doubled each time up to 900 s."""
+    return 0.0 if failed < free else min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failed - free, 20))
+
+
+class Attempts:
+    """Counts failures in the database, so that a restart forgives nobody."""
+
+    def __init__(self, session: Callable[[], Session]) -> None:
+        self._session = session
+
+    def waits(self, name: str, address: str) -> float:
+        """Seconds until somebody may try this name from this address; 0 when they may now."""
+        now = datetime.now(UTC)
+        with self._session() as session:
+            rows = [session.get(AttemptRow, key) for key in _keys(name, address)]
+        frees = (FREE_BY_NAME, FREE_BY_ADDRESS)
+        left = [
+            wait_after(row.failed, free) - (now - row.last).total_seconds()
+            for row, free in zip(rows, frees, strict=True)
+            if row is not None and now - row.last < FORGOTTEN_AFTER
+        ]
+        return max([0.0, *left])
+
+    def failed(self, name: str, address: str) -> None:
+        """Take down a failure."""
+        now = datetime.now(UTC)
+        with self._session() as session, session.begin():
+            session.execute(delete(AttemptRow).where(AttemptRow.last < now - FORGOTTEN_AFTER))
+            for key in _keys(name, address):
+                row = session.get(AttemptRow, key)
+                if row is None:
+                    session.add(AttemptRow(key=key, failed=1, last=now))
+                else:
+                    row.failed, row.last = row.failed + 1, now
+
+    def forget(self, name: str, address: str = "") -> None:
+        """Somebody logged in, or an admin lets them: their failures count no more."""
+        with self._session() as session, session.begin():
+            keys = _keys(name, address)[: 2 if address else 1]
+            session.execute(delete(AttemptRow).where(AttemptRow.key.in_(keys)))
+
+    def locked(self, names: Iterable[str]) -> dict[str, float]:
+        """Those of these names that must wait, and how many seconds."""
+        with self._session() as session:
+            rows = {row.key: row for row in session.scalars(select(AttemptRow))}
+        now, found = datetime.now(UTC), {}
+        for name in names:
+            row = rows.get(_keys(name, "")[0])
+            if row is not None:
+                left = wait_after(row.failed, FREE_BY_NAME) - (now - row.last).total_seconds()
+                if left > 0:
+                    found[name] = left
+        return found
+
+
+def _keys(name: str, address: str) -> tuple[str, str]:
+    return f"name:{name.strip().casefold()[:90]}", f"from:{address[:90]}"
