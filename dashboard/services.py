@@ -31,7 +31,9 @@ class Services:
         """The same for one person: what they may not do raises NotFound or NotAllowed."""
         if who.local:
             return self
-        assert not isinstance(self.jobs, SeenJobs)  # made once for each page and request, from the server's own
+        assert not isinstance(
+            self.jobs, SeenJobs
+        )  # made once for each page and request, from the server's own
         store = self.store.seen_by(who)
         return replace(self, store=store, jobs=SeenJobs(self.jobs, store))
 

@@ -92,6 +92,7 @@ class Journal:
         that was made last lets it grow. NotFound when the project is gone.
         """
         with self._session() as session, session.begin():
+            self._permit(session, project_id, Reach.WRITE)
             if session.get(ProjectRow, project_id) is None:
                 raise NotFound("There is no such project. It may have been deleted.")
             rows = list(

@@ -29,7 +29,7 @@ from dashboard.state.compare import (
 )
 from dashboard.state.compare_pictures import pictures
 from dashboard.state.run_all import DRAWS, run_all_options
-from dashboard.store import NotFound, Project, Run, StoreError
+from dashboard.store import NotAllowed, NotFound, Project, Run, StoreError
 from dashboard.views import compare_words as words
 from dashboard.views.compare import RunChoice, ValueTable, Wall, help_dialog
 from dashboard.views.component import Message, soon
@@ -226,8 +226,8 @@ class ComparePage:
         if self.project is not None and len(own) > 1:
             try:
                 self.store.journal.compared(self.project.id, own)
-            except NotFound:
-                return  # the project was deleted meanwhile
+            except (NotFound, NotAllowed):
+                return  # deleted meanwhile, or open to this person for reading only
 
     def _read(self, chosen: list[str]) -> tuple[list[Run], dict[str, str]]:
         runs = self.store.runs(self.project.id) if self.project else []

@@ -1,0 +1,60 @@
+"""People of every kind, and a project that each of them reaches as far as their name says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboard.store import NOBODY, Reach, Role, Store, Who
+from dashboard.store.secrets import sha256_text
+from tests.dashboard.fits import fits_bytes, galaxy
+
+FAR = {
+    "owner": Reach.OWN,
+    "admin": Reach.OWN,
+    "writer": Reach.WRITE,
+    "reader": Reach.READ,
+    "link": Reach.READ,
+    "other": Reach.NONE,
+    "disabled": Reach.NONE,
+    "anonymous": Reach.NONE,
+}
+"""How far each may go with the project of :class:`World`."""
+
+
+@dataclass
+class World:
+    """A project of the owner's with a file and an ended run, and what it is lent by."""
+
+    store: Store
+    who: dict[str, Who]
+    project: str
+    file: str
+    run: str
+    link: str
+
+
+def account(store: Store, name: str, role: Role = Role.USER, password: str | None = None) -> Who:
+    return Who(account=store.accounts.add(name, password, role))
+
+
+def world(store: Store, password: str | None = None) -> World:
+    """Put the project and the people into a store; `password` is the hash that all of them get."""
+    from dashboard.store import RunStatus
+
+    who = {
+        name: account(store, name, Role.ADMIN if name == "admin" else Role.USER, password)
+        for name in ("admin", "owner", "writer", "reader", "other", "disabled")
+    }
+    mine = store.seen_by(who["owner"])
+    project = mine.create_project("lent").id
+    file = mine.add_file(project, "image", "galaxy.fits", fits_bytes(galaxy(16))).id
+    run = mine.create_run(project, {}, "lm", {}).id
+    store.advance_run(run, RunStatus.CANCELLED, message="stopped")
+    mine.sharing.share(project, "writer", write=True)
+    mine.sharing.share(project, "reader")
+    mine.sharing.share(project, "disabled", write=True)
+    token = mine.sharing.make_link(project)
+    store.accounts.set_disabled(who["disabled"].id, True)
+    who["link"] = Who(links=(sha256_text(token),))
+    who["anonymous"] = NOBODY
+    return World(store, who, project, file, run, token)
