@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from html import escape
 
 MOST_COMPARED = 7
 RUN = "/run/"
@@ -14,6 +15,23 @@ def compare(runs: Iterable[str]) -> str:
     return f"/compare?runs={','.join(chosen)}" if len(chosen) > 1 else ""
 
 
-def header(project_id: str) -> list[tuple[str, str]]:
-    """(title, address) of the pages beside a workbench."""
-    return [("Runs", f"/runs/{project_id}"), ("Report", f"/report/{project_id}"), ("Learn", "/learn")]
+def navigation(project_id: str, here: str, instead: Mapping[str, str] | None = None) -> str:
+    """The links to the pages of a project other than `here`, as HTML; `instead` gives some their own address."""
+    addresses = {
+        "Workbench": f"/fit/{project_id}",
+        "Runs": f"/runs/{project_id}",
+        "Compare": f"/compare?project={project_id}",
+        "Report": f"/report/{project_id}",
+        "Learn": "/learn",
+        **(instead or {}),
+    }
+    links = (f'<a href="{escape(to)}">{title}</a>' for title, to in addresses.items() if title != here)
+    return f'<nav class="row nowrap page-links" aria-label="Other pages">{"".join(links)}</nav>'
+
+
+def crumb(project_id: str, title: str, here: str, heading: str = "h1") -> str:
+    """The way from the project to the page that a person is on, as HTML; a page with a title of its own has its h1."""
+    return (
+        f'<div class="row crumb-box"><a href="/fit/{escape(project_id)}">{escape(title)}</a>'
+        f'<span class="muted" aria-hidden="true">/</span><{heading}>{escape(here)}</{heading}></div>'
+    )

@@ -9,6 +9,7 @@ import panel as pn
 
 from dashboard import ui
 from dashboard.api.documents import keep_export
+from dashboard.pages import links
 from dashboard.reports.export import NAMES
 from dashboard.reports.markup import markdown, python
 from dashboard.reports.outputs import outputs
@@ -51,10 +52,10 @@ class ReportPage:
 
     def view(self) -> Any:
         """The page."""
-        crumb = ui.html(
-            f'<div class="crumb-box"><a href="/fit/{self.project.id}">Workbench</a></div>', styles=ui.CENTERED
-        )
-        return ui.page(f"{self.project.title}: report", header=[crumb], main=[self.shown])
+        project = self.project
+        crumb = ui.html(links.crumb(project.id, project.title, "Report", "span"), **WIDE, styles=ui.CENTERED)
+        around = ui.html(links.navigation(project.id, "Report"), margin=0, styles=ui.CENTERED)
+        return ui.page(f"{project.title}: report", header=[crumb, around], main=[self.shown])
 
     def _show(self) -> None:
         book = self.notebook

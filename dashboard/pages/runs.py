@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import panel as pn
 
 from dashboard import ui
 from dashboard.jobs.events import Event
+from dashboard.pages import links
 from dashboard.pages.later import Later
 from dashboard.services import Services
 from dashboard.state import run_list
@@ -48,19 +48,9 @@ class RunsPage:
 
     def view(self) -> Any:
         """The page."""
-        title, project = escape(self.project.title), escape(self.project.id)
-        crumb = ui.html(
-            f'<div class="row crumb-box"><a href="/fit/{project}">{title}</a>'
-            '<span class="muted" aria-hidden="true">/</span><h1>Runs</h1></div>',
-            **WIDE,
-            styles=ui.CENTERED,
-        )
-        links = ui.html(
-            '<nav class="row nowrap page-links" aria-label="Other pages">'
-            f'<a href="/fit/{project}">Workbench</a><a href="/compare?project={project}">Compare</a></nav>',
-            margin=0,
-            styles=ui.CENTERED,
-        )
+        project = self.project
+        crumb = ui.html(links.crumb(project.id, project.title, "Runs"), **WIDE, styles=ui.CENTERED)
+        around = ui.html(links.navigation(project.id, "Runs"), margin=0, styles=ui.CENTERED)
         card = pn.Column(
             self.list,
             **FULL,
@@ -69,7 +59,7 @@ class RunsPage:
             scroll="y-auto",
         )
         body = pn.Column(card, **FULL, styles={"padding": "10px"})
-        return ui.page(f"Runs · {self.project.title}", header=[crumb, links], main=[body])
+        return ui.page(f"Runs · {self.project.title}", header=[crumb, around], main=[body])
 
     def close(self) -> None:
         """Stop listening."""

@@ -267,7 +267,7 @@ def variable(label: str, taken: Sequence[str]) -> str:
     name = re.sub(r"\W+", "_", label.lower()).strip("_") or "fit"
     name = f"fit_{name}" if name[0].isdigit() else name
     found, number = name, 2
-    while found in (*taken, "problem", "engine", "plots", "results", "names", "compare"):
+    while found in (*taken, "problem", "engine", "plots", "results", "problems", "names", "compare"):
         found, number = f"{name}_{number}", number + 1
     return found
 

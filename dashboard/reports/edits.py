@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pprint import pformat
 from typing import Any
 
+WIDTH = 96
 START: dict[str, Any] = {"residua": 1, "images": [], "components": []}
 _FILES = ("data", "sigma", "variance", "weight", "mask", "psf")
 
@@ -53,7 +55,13 @@ def _mapping(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> 
         elif isinstance(value, list) and isinstance(old, list) and _entries(value) and _entries(old):
             yield from _list(place, old, value)
         else:
-            yield f"{place} = {value!r}"
+            yield _written(f"{place} = ", value)
+
+
+def _written(before: str, value: Any, after: str = "") -> str:
+    """A statement with a value in it, on several lines where it is long."""
+    literal = pformat(value, width=max(WIDTH - len(before), WIDTH // 2), sort_dicts=False)
+    return before + literal.replace("\n", "\n" + " " * len(before)) + after
 
 
 def _entries(value: Sequence[Any]) -> bool:
@@ -68,7 +76,7 @@ def _list(path: str, before: list[Any], after: list[Any]) -> Iterator[str]:
         if len(before) == len(after) == 1:
             yield from _mapping(f"{path}[0]", before[0], after[0])
         else:
-            yield f"{path} = {after!r}"
+            yield _written(f"{path} = ", after)
         return
     for number in reversed(range(len(before))):
         if names[0][number] not in names[1]:
@@ -77,4 +85,4 @@ def _list(path: str, before: list[Any], after: list[Any]) -> Iterator[str]:
     for number, (old, new) in enumerate(zip(left, after, strict=False)):
         yield from _mapping(f"{path}[{number}]", old, new)
     for new in after[len(left) :]:
-        yield f"{path}.append({new!r})"
+        yield _written(f"{path}.append(", new, ")")

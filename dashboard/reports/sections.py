@@ -121,6 +121,8 @@ class _Replay:
                 return "Note"
             case "comparison":
                 labels = [self._fits[key].label for key in entry["runs"] if key in self._fits]
+                if len(labels) > 3:
+                    return f"Comparison of {len(labels)} fits"
                 return f"Comparison of {_listed(labels)}" if len(labels) > 1 else "A comparison"
             case "edit":
                 after = entry["after"] or edits.START
@@ -257,6 +259,10 @@ def _several(fits: Sequence[Fit]) -> bool:
 def _apart(one: Fit, other: Fit) -> bool:
     hashes = [fit.problem.image.hashes.get("data") for fit in (one, other)]
     return hashes[0] != hashes[1] or bool(differing_images({"a": one.problem, "b": other.problem}))
+
+
+def _dictionary(name: str, entries: Mapping[str, str]) -> list[str]:
+    return [f"{name} = {{", *(f'    "{label}": {variable},' for label, variable in entries.items()), "}"]
 
 
 def _listed(labels: Sequence[str]) -> str:

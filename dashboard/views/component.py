@@ -30,12 +30,17 @@ def styles(*names: str) -> list[str]:
     return [ui.stylesheet(), *(ui.static_text(name) for name in names)]
 
 
-def soon(answer: Any) -> None:
-    """Let a coroutine that a callback returned run on the event loop; anything else is done already."""
-    if inspect.isawaitable(answer):
-        task = asyncio.ensure_future(answer)
-        _running.add(task)  # the event loop keeps only a weak reference
-        task.add_done_callback(_finished)
+def soon(answer: Any) -> asyncio.Future[Any] | None:
+    """Let a coroutine that a callback returned run on the event loop; anything else is done already.
+
+    What goes wrong in it is logged.
+    """
+    if not inspect.isawaitable(answer):
+        return None
+    task = asyncio.ensure_future(answer)
+    _running.add(task)  # the event loop keeps only a weak reference
+    task.add_done_callback(_finished)
+    return task
 
 
 def _finished(task: asyncio.Task[Any]) -> None:

@@ -14,6 +14,7 @@ import engine
 from dashboard import ui
 from dashboard.figures.palettes import fitter_color
 from dashboard.jobs.events import Event
+from dashboard.pages import links
 from dashboard.pages.compare.race import RaceSection
 from dashboard.pages.later import Later
 from dashboard.services import Services
@@ -52,7 +53,7 @@ class ComparePage:
         self.state.read(pn.state.session_args or {})
         self.project: Project | None = None
         self.compared: Compared | None = None
-        self._opening: asyncio.Task[None] | None = None
+        self._opening: asyncio.Future[Any] | None = None
         self._flushing = False
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -164,7 +165,7 @@ class ComparePage:
     def _reopen(self) -> None:
         if self._opening is not None:
             self._opening.cancel()
-        self._opening = asyncio.ensure_future(self._open())
+        self._opening = soon(self._open())
 
     async def _open(self) -> None:
         """Open the chosen runs that have ended, and show them."""
@@ -317,14 +318,8 @@ class ComparePage:
         if project is None:
             self.crumb.object = '<div class="row crumb-box"><h1>Compare</h1></div>'
             return
-        self.crumb.object = (
-            f'<div class="row crumb-box"><a href="/fit/{escape(project.id)}">{escape(project.title)}</a>'
-            '<span class="muted" aria-hidden="true">/</span><h1>Compare</h1></div>'
-        )
-        self.links.object = (
-            '<nav class="row nowrap page-links" aria-label="Other pages">'
-            f'<a href="/fit/{escape(project.id)}">Workbench</a><a href="/runs/{escape(project.id)}">All runs</a></nav>'
-        )
+        self.crumb.object = links.crumb(project.id, project.title, "Compare")
+        self.links.object = links.navigation(project.id, "Compare")
 
     def _show_query(self) -> None:
         self.wall.query = self.state.query()

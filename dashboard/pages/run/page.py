@@ -207,13 +207,9 @@ class RunPage:
 
     def _show_links(self, runs: list[Run]) -> None:
         ended = [run.id for run in runs if run.chi2_dof is not None and run.id != self.run.id][:6]
-        links = [f'<a href="/fit/{escape(self.project.id)}">Workbench</a>']
         address = pages.compare([self.run.id, *ended]) if self.run.chi2_dof is not None else ""
-        if address:
-            links.append(f'<a href="{escape(address)}">Compare with other runs</a>')
-        self.links.object = (
-            f'<nav class="row nowrap page-links" aria-label="Other pages">{"".join(links)}</nav>'
-        )
+        instead = {"Compare": address} if address else {}
+        self.links.object = pages.navigation(self.project.id, "Run", instead)
 
     def _open(self, opened: RunOpened, state: RunState) -> None:
         self.state = state

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from html import escape
 from typing import Any
 
 import panel as pn
@@ -94,11 +93,7 @@ class WorkbenchPage:
         )
         text_button = ui.icon_button("Fit description as text", "data_object", self.exchange.open)
         help_button = ui.icon_button("Keyboard help", "keyboard", self._show_help)
-        beside = "".join(
-            f'<a href="{escape(address)}">{escape(title)}</a>'
-            for title, address in links.header(self.project.id)
-        )
-        around = ui.html(f'<nav class="beside" aria-label="Pages">{beside}</nav>', styles=ui.CENTERED)
+        around = ui.html(links.navigation(self.project.id, "Workbench"), styles=ui.CENTERED)
         return ui.page(
             self.project.title,
             header=[self.crumb, around, text_button, help_button],
