@@ -90,14 +90,14 @@ def together(fits: Sequence[Fit]) -> list[Fit]:
 
 def comparison(fits: Sequence[Fit], every: Sequence[Fit]) -> list[Block]:
     """The cell that compares fits; ``every`` fit of the notebook decides how it names their problems."""
-    listed = ", ".join(f'"{one.label}": {one.variable}' for one in fits)
+    lines = _dictionary("results", {one.label: one.variable for one in fits})
     problems = "problem"
     if _several(every):
-        problems = "{" + ", ".join(f'"{one.label}": problem_{one.variable}' for one in fits) + "}"
+        problems = "problems"
+        lines += _dictionary(problems, {one.label: f"problem_{one.variable}" for one in fits})
+    lines += [f"print(engine.compare({problems}, results).verdict)", "plots.race(results)"]
     return [
-        Code(
-            f"results = {{{listed}}}\nprint(engine.compare({problems}, results).verdict)\nplots.race(results)"
-        ),
+        Code("\n".join(lines)),
         Printed(compose.agreement(fits)),
         Figure("race", tuple(fits), "χ² per degree of freedom above the lowest, against time."),
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shutil
 import time
 import zipfile
 from collections.abc import Iterator
@@ -15,9 +17,9 @@ import pytest
 import engine
 from dashboard.jobs import Jobs
 from dashboard.reports import edits
-from dashboard.reports.document import Note
+from dashboard.reports.document import Code, Note, Printed
 from dashboard.reports.project import draw, export
-from dashboard.reports.sections import sections
+from dashboard.reports.sections import beginning, sections
 from dashboard.services import Services
 from dashboard.settings import Settings
 from dashboard.state.notebook import Notebook
@@ -194,6 +196,22 @@ def test_a_comparison_grows_while_its_runs_end(services: Services) -> None:
         store.journal.compared("nothing", runs)
 
 
+def run_code(journal: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What the cells that are to be seen leave behind, without their plots, run here; the data beside them."""
+    told, _, names = sections(journal)
+    (folder / "data").mkdir()
+    for key, name in names.items():
+        shutil.copy(journal["files"][key]["path"], folder / name)
+    sources = [
+        block.source for one in told if not one.hidden for block in one.blocks if isinstance(block, Code)
+    ]
+    lines = "\n".join([beginning(journal, names), *sources]).splitlines()
+    found: dict[str, Any] = {}
+    with contextlib.chdir(folder):
+        exec("\n".join(line for line in lines if not line.startswith("plots.")), found)
+    return found
+
+
 def test_a_notebook_in_any_order_gives_the_same_numbers(
     services: Services, worked: str, tmp_path: Path
 ) -> None:
@@ -215,14 +233,28 @@ def test_a_notebook_in_any_order_gives_the_same_numbers(
         f"Left out, since the fit stands below or is hidden: {names}.",
         "Fewer than two of the compared runs are left above.",
     ]
-    answer = export({**journal, "export": "zip"}, lambda _: None, lambda: False)
-    (tmp_path / "report.zip").write_bytes(answer["content"])
-    zipfile.ZipFile(tmp_path / "report.zip").extractall(tmp_path)
-    notebook = (tmp_path / "report" / "report.ipynb").read_text()
-    assert "plots.race(results)" in notebook
-    found = executed(notebook, tmp_path / "report")
+    found = run_code(journal, tmp_path)
     for fit in fits.values():
-        np.testing.assert_allclose(found[fit.variable]["values"], fit.result.values, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(found[fit.variable].values, fit.result.values, rtol=1e-6, atol=1e-9)
+
+
+def test_fits_of_different_models_are_compared_with_their_problems(
+    services: Services, tmp_path: Path
+) -> None:
+    project = services.add_example("disk", "two models").id
+    runs = [run_fit(services, project)]
+    description = dict(services.store.project(project).description or {})
+    fewer = [one for one in description["components"] if one["name"] != "bulge"]
+    services.store.update_project(project, description={**description, "components": fewer})
+    services.store.journal.compared(project, [*runs, run_fit(services, project)])
+    journal = journal_of(services, project)
+    told, fits, _ = sections(journal)
+    found = run_code(journal, tmp_path)
+    assert len({tuple(fit.result.names) for fit in fits.values()}) == 2
+    for fit in fits.values():
+        assert found[fit.variable].chi2_dof == pytest.approx(fit.result.chi2_dof, rel=1e-9)
+    shown = [block.text for block in told[-1].blocks if isinstance(block, Printed)]
+    assert shown == [engine.compare(found["problems"], found["results"]).verdict]
 
 
 def test_moving_a_cell_words_the_others_anew(services: Services, worked: str) -> None:

@@ -343,10 +343,12 @@ class ComparePage:
 
         def submit() -> list[str]:
             description = self.store.project(project_id).description or {}
-            return [
+            started = [
                 self.services.jobs.submit(project_id, description, fitter, options).id
                 for fitter, options in run_all_options(draws).items()
             ]
+            self.store.journal.compared(project_id, started)
+            return started
 
         try:
             runs = await asyncio.to_thread(submit)
