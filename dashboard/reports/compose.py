@@ -119,29 +119,39 @@ def cells(fits: Sequence[Fit], loading: str = LOADING) -> list[Block]:
         Code(f"plots.maps(problem, {best.variable})"),
         Figure("maps", (best,), "Data, model, and residual in units of the noise.", again=True),
     ]
-    names = corner_names(best)
-    chosen = tuple(one for one in fits if np.isfinite(np.diag(one.result.covariance)).any())
-    if names and chosen:
-        listed = ", ".join(f'"{one.label}": {one.variable}' for one in chosen)
-        blocks += [
-            Heading("Posterior", 3),
-            Code(f"names = {list(names)!r}\nplots.corner(problem, {{{listed}}}, names)"),
-            Figure(
-                "corner", chosen, "Contours hold 39 % and 86 %: one and two sigma in two dimensions.", names
-            ),
-        ]
+    corner = posterior(fits)
+    blocks += [Heading("Posterior", 3), *corner] if corner else []
     if len(fits) > 1:
-        listed = ", ".join(f'"{one.label}": {one.variable}' for one in fits)
-        blocks += [
-            Heading("Agreement", 3),
-            Code(
-                f"results = {{{listed}}}\n"
-                "print(engine.compare(problem, results).verdict)\nplots.race(results)"
-            ),
-            Printed(agreement(fits)),
-            Figure("race", tuple(fits), "χ² per degree of freedom above the lowest, against time."),
-        ]
+        blocks += [Heading("Agreement", 3), *comparison(fits)]
     return blocks
+
+
+def comparison(fits: Sequence[Fit], problems: Mapping[str, str] | None = None) -> list[Block]:
+    """Whether fits agree, and their race. `problems` are the names of what each fitted, where they differ, by label."""
+    lines = _dictionary("results", {one.label: one.variable for one in fits})
+    if problems:
+        lines += _dictionary("problems", problems)
+    name = "problems" if problems else "problem"
+    lines += [f"print(engine.compare({name}, results).verdict)", "plots.race(results)"]
+    return [
+        Code("\n".join(lines)),
+        Printed(agreement(fits)),
+        Figure("race", tuple(fits), "χ² per degree of freedom above the lowest, against time."),
+    ]
+
+
+def posterior(fits: Sequence[Fit]) -> list[Block]:
+    """The corner plot of what fits say of the first one's parameters; nothing where none has uncertainties."""
+    names = corner_names(fits[0])
+    chosen = tuple(one for one in fits if np.isfinite(np.diag(one.result.covariance)).any())
+    if not names or not chosen:
+        return []
+    listed = ", ".join(f'"{one.label}": {one.variable}' for one in chosen)
+    caption = "Contours hold 39 % and 86 %: one and two sigma in two dimensions."
+    return [
+        Code(f"names = {list(names)!r}\nplots.corner(problem, {{{listed}}}, names)"),
+        Figure("corner", chosen, caption, names),
+    ]
 
 
 def closing(fits: Sequence[Fit], description: Mapping[str, Any]) -> list[Block]:
@@ -270,6 +280,10 @@ def variable(label: str, taken: Sequence[str]) -> str:
     while found in (*taken, "problem", "engine", "plots", "results", "problems", "names", "compare"):
         found, number = f"{name}_{number}", number + 1
     return found
+
+
+def _dictionary(name: str, entries: Mapping[str, str]) -> list[str]:
+    return [f"{name} = {{", *(f'    "{label}": {variable},' for label, variable in entries.items()), "}"]
 
 
 def _options(options: Mapping[str, Any]) -> str:

@@ -80,17 +80,17 @@ def draw(argument: dict[str, Any], send: Callable[[Any], None], should_stop: Cal
         fixed = words and one.kind != "comparison"
         if not fixed:
             send({"type": "note", "note": f"drawing {number} of {len(told)}"})
-        source, outputs = "", []
+        sources, outputs = [], []
         for block in one.blocks:
             match block:
                 case Code(text):
-                    source = text
+                    sources.append(text)
                 case Printed(text):
                     outputs.append({"kind": "text", "text": text})
                 case Note(_, text):
                     outputs.append({"kind": "text", "text": text})
                 case Figure() if not fixed:
                     outputs.append({"kind": "figure", "svg": picture(block).svg()})
-        cell = {"title": one.title, "moved": one.moved, "source": source}
+        cell = {"title": one.title, "moved": one.moved, "source": "\n\n".join(sources)}
         shown[one.id] = cell if fixed else {**cell, "outputs": outputs}
     return {"cells": shown}

@@ -90,17 +90,9 @@ def together(fits: Sequence[Fit]) -> list[Fit]:
 
 def comparison(fits: Sequence[Fit], every: Sequence[Fit]) -> list[Block]:
     """The cell that compares fits; ``every`` fit of the notebook decides how it names their problems."""
-    lines = _dictionary("results", {one.label: one.variable for one in fits})
-    problems = "problem"
-    if _several(every):
-        problems = "problems"
-        lines += _dictionary(problems, {one.label: f"problem_{one.variable}" for one in fits})
-    lines += [f"print(engine.compare({problems}, results).verdict)", "plots.race(results)"]
-    return [
-        Code("\n".join(lines)),
-        Printed(compose.agreement(fits)),
-        Figure("race", tuple(fits), "χ² per degree of freedom above the lowest, against time."),
-    ]
+    named = {one.label: f"problem_{one.variable}" for one in fits} if _several(every) else None
+    alike = len({tuple(one.result.names) for one in fits}) == 1
+    return [*compose.comparison(fits, named), *(compose.posterior(fits) if alike else [])]
 
 
 class _Replay:
@@ -195,7 +187,8 @@ class _Replay:
         ]
         self._latest = fit
         self._ran.add(run_id)
-        return [Code("\n".join(lines)), Printed(str(fit.result)), Figure("maps", (fit,), _MAPS)]
+        shown: list[Block] = [Code("\n".join(lines)), Printed(str(fit.result)), Figure("maps", (fit,), _MAPS)]
+        return [*shown, *(compose.posterior([fit]) if fit.result.draws is not None else [])]
 
     def _comparison(self, run_ids: Sequence[str]) -> list[Block]:
         known = [key for key in run_ids if key in self._fits]
@@ -259,10 +252,6 @@ def _several(fits: Sequence[Fit]) -> bool:
 def _apart(one: Fit, other: Fit) -> bool:
     hashes = [fit.problem.image.hashes.get("data") for fit in (one, other)]
     return hashes[0] != hashes[1] or bool(differing_images({"a": one.problem, "b": other.problem}))
-
-
-def _dictionary(name: str, entries: Mapping[str, str]) -> list[str]:
-    return [f"{name} = {{", *(f'    "{label}": {variable},' for label, variable in entries.items()), "}"]
 
 
 def _listed(labels: Sequence[str]) -> str:
