@@ -15,6 +15,8 @@ import argparse
 import json
 import os
 import platform
+import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -27,11 +29,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
+from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
 TARGETS = {"usable_s": 2.5, "fit_to_residual_s": 1.5, "restretch_s": 0.3, "blocked_p99_s": 0.1}
 TICK = 0.01
+FITS = 2  # that run while the event loop is watched
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -40,7 +44,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
-PATIENCE = 120_000
+PATIENCE = 60  # seconds that anything may take before the run is given up
 
 # Resolves with the milliseconds since the page was asked for, once it can be used.
 USABLE = """() => {
@@ -53,15 +57,20 @@ USABLE = """() => {
         && performance.now()
 }"""
 # Clicks Fit and resolves with the milliseconds until the residual on screen is that of a fit: noise, of scatter one.
-FIT = """button => new Promise(resolve => {
+FIT = """(button, patience) => new Promise((resolve, reject) => {
     const source = Bokeh.documents[0].get_model_by_name("image-pull").data_source
     const began = performance.now()
+    const scatter = () => {
+        let [sum, used] = [0, 0]
+        for (const pull of source.data.image[0]) if (Number.isFinite(pull)) { sum += pull * pull; used += 1 }
+        return sum / used
+    }
+    if (scatter() < 1.05) return reject(new Error("the residual is noise before the fit"))
     const painted = () => {
-        const image = source.data.image[0]
-        let sum = 0
-        for (const pull of image) sum += Number.isFinite(pull) ? pull * pull : 0
+        const waited = performance.now() - began
         const done = () => resolve(performance.now() - began)
-        if (sum / image.length < 1.05) requestAnimationFrame(() => requestAnimationFrame(done))
+        if (scatter() < 1.05) requestAnimationFrame(() => requestAnimationFrame(done))
+        else if (waited > patience) reject(new Error(`the mean of (residual / sigma)^2 is still ${scatter()}`))
         else requestAnimationFrame(painted)
     }
     button.click()
@@ -92,7 +101,7 @@ def serve(data: Path, delays: Path) -> None:
 
     def fits() -> None:
         project = next(one for one in services.store.projects() if one.title == "seed")
-        for _ in range(2):
+        for _ in range(FITS):
             services.jobs.submit(
                 project.id,
                 project.description or {},
@@ -133,8 +142,8 @@ def serving(data: Path, delays: Path) -> Iterator[tuple[str, subprocess.Popen[st
         process.wait(60)
 
 
-def prepare(data: Path, side: int) -> tuple[str, str]:
-    """Make a data folder with the seed problem and a large image; the ids of the two projects."""
+def prepare(data: Path, side: int, seeds: int) -> tuple[list[str], str]:
+    """Make a data folder with some copies of the seed problem and a large image; the ids of the projects."""
     import yaml
     from astropy.io import fits
 
@@ -143,7 +152,8 @@ def prepare(data: Path, side: int) -> tuple[str, str]:
     from dashboard.store import Store
 
     with closing(Store(data)) as store, tempfile.TemporaryDirectory() as folder:
-        seed = import_fit(store, engine.write_example("seed", folder), "seed")
+        example = engine.write_example("seed", folder)
+        seed = [import_fit(store, example, "seed").id for _ in range(seeds)]
         noise = np.random.default_rng(1).normal(100, 5, (side, side)).astype(np.float32)
         fits.PrimaryHDU(noise).writeto(Path(folder) / "large.fits")
         fits.PrimaryHDU(np.full((side, side), 5, np.float32)).writeto(Path(folder) / "sigma.fits")
@@ -151,15 +161,46 @@ def prepare(data: Path, side: int) -> tuple[str, str]:
         path = Path(folder) / "large.yaml"
         entry = {"name": "large", "data": "large.fits", "sigma": "sigma.fits"}
         path.write_text(yaml.safe_dump({"residua": 1, "images": [entry], "components": [sky]}))
-        return seed.id, import_fit(store, path, "large").id
+        return seed, import_fit(store, path, "large").id
+
+
+@contextmanager
+def waiting_for(what: str) -> Iterator[None]:
+    """Name what was waited for if it does not come."""
+    try:
+        yield
+    except Error as error:
+        reason = error.message.splitlines()[0]
+        raise SystemExit(f"Given up after at most {PATIENCE} s of waiting for {what}: {reason}") from None
+
+
+def say(words: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {words}", flush=True)
+
+
+def open_project(page: Page, project: str) -> float:
+    """Open a workbench and wait until it can be used; the seconds it took."""
+    with waiting_for("a page that can be used"):
+        page.goto(f"/fit/{project}", wait_until="commit")
+        return float(page.wait_for_function(USABLE, polling="raf").json_value()) / 1000
+
+
+def time_fit(page: Page) -> float:
+    """Press Fit; the seconds until the residual of the fit is on screen."""
+    with waiting_for("the residual of the fit"):
+        button = page.get_by_role("button", name="Fit", exact=True)
+        return float(button.evaluate(FIT, 1000 * PATIENCE)) / 1000
+
+
+def time_restretch(page: Page, repeats: int) -> list[float]:
+    """Choose one stretch after another; the seconds until each has been painted."""
+    with waiting_for("another stretch"):
+        chooser = page.get_by_role("combobox", name="Stretch")
+        return [chooser.evaluate(RESTRETCH, stretch) / 1000 for stretch in ["linear", "asinh"] * repeats]
 
 
 def measure(repeats: int, sessions: int, seconds: float, side: int) -> dict[str, object]:
     """Take every figure."""
-    import shutil
-
-    from playwright.sync_api import sync_playwright
-
     chromium = (
         os.environ.get("RESIDUA_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     )
@@ -167,50 +208,50 @@ def measure(repeats: int, sessions: int, seconds: float, side: int) -> dict[str,
         raise SystemExit("There is no Chromium here: name one in RESIDUA_CHROMIUM.")
     with tempfile.TemporaryDirectory(prefix="residua-browser-") as folder:
         data, delays = Path(folder) / "data", Path(folder) / "delays.json"
-        seed, large = prepare(data, side)
+        say("Making the projects and starting the server ...")
+        (first, *seeds), large = prepare(data, side, repeats + 1)
         with serving(data, delays) as (url, process), sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
             context = browser.new_context(viewport={"width": 1280, "height": 800}, base_url=url)
-            context.set_default_timeout(PATIENCE)
+            context.set_default_timeout(1000 * PATIENCE)
             page = context.new_page()
-            page.goto(f"/fit/{seed}")
-            page.wait_for_function(USABLE)  # the first page also warms the server up
-            page.wait_for_timeout(8000)  # and the workers meanwhile load what a fit needs
+            say("Warming up: a first page and a first fit ...")
+            open_project(page, first)
+            time_fit(page)
             usable, fitted = [], []
-            for _ in range(repeats):
-                page.goto(f"/fit/{seed}", wait_until="commit")
-                usable.append(page.wait_for_function(USABLE, polling="raf").json_value() / 1000)
-                page.get_by_role("button", name="Undo", exact=True).wait_for()
-                page.wait_for_timeout(500)
-                fitted.append(page.get_by_role("button", name="Fit", exact=True).evaluate(FIT) / 1000)
-                page.wait_for_timeout(1000)
-                # Back to the start values, for the next fit to have something to do.
-                page.get_by_role("button", name="Undo", exact=True).click()
+            for seed in seeds:
+                usable.append(open_project(page, seed))
+                say(f"page usable: {usable[-1]:.2f} s")
                 page.wait_for_timeout(1500)
-            page.goto(f"/fit/{large}")
-            page.wait_for_function(USABLE)
+                fitted.append(time_fit(page))
+                say(f"click on Fit to residual on screen: {fitted[-1]:.2f} s")
+                page.wait_for_timeout(1500)
+            say(f"Opening the image of {side} x {side} pixels ...")
+            open_project(page, large)
             page.wait_for_timeout(3000)
-            chooser = page.get_by_role("combobox", name="Stretch")
-            restretched = [
-                chooser.evaluate(RESTRETCH, stretch) / 1000 for stretch in ["linear", "asinh"] * repeats
-            ]
+            restretched = time_restretch(page, repeats)
+            say(f"restretch: {statistics.median(restretched):.3f} s")
             page.close()
 
             opening = time.time()
-            pages = []
-            for _ in range(sessions):
-                one = context.new_page()
-                one.goto(f"/fit/{seed}")
-                one.wait_for_function(USABLE)
-                pages.append(one)
+            for number in range(sessions):
+                page = context.new_page()
+                took = open_project(page, first)
+                say(f"session {number + 1} of {sessions} is open after {took:.2f} s")
             opened = time.time()
+            say(f"Watching the event loop for {seconds:g} s while two fits run ...")
             process.send_signal(signal.SIGUSR1)
-            pages[0].wait_for_timeout(2000)
+            page.wait_for_timeout(2000)
             loaded = time.time()
-            pages[0].wait_for_timeout(1000 * seconds)
+            page.wait_for_timeout(1000 * seconds)
             ended = time.time()
+            running = fits_under_way(context)
             browser.close()
         late = json.loads(delays.read_text())
+    if running < FITS:
+        raise SystemExit(
+            f"Only {running} of {FITS} fits still ran when the watch ended: use fewer --seconds."
+        )
     return {
         "usable_s": summary(usable),
         "fit_to_residual_s": summary(fitted),
@@ -218,6 +259,13 @@ def measure(repeats: int, sessions: int, seconds: float, side: int) -> dict[str,
         "blocked_while_opening": blocked(late, opening, opened),
         "blocked_while_fits_run": {"sessions": sessions, **blocked(late, loaded, ended)},
     }
+
+
+def fits_under_way(context: BrowserContext) -> int:
+    """How many runs are under way, from the server's own figures."""
+    figures = context.request.get("/metrics").text()
+    found = re.search(r'residua_runs\{status="running"\} (\d+)', figures)
+    return int(found[1]) if found else 0
 
 
 def summary(values: list[float]) -> dict[str, object]:
