@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.util import edit_readonly
 
 FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", sans-serif'
 LIGHT = {
@@ -51,6 +53,7 @@ def static_folder() -> Path:
     return inside if inside.is_dir() else here.parent / "static"
 
 
+@cache
 def static_text(name: str) -> str:
     """Text of one file of the static folder."""
     return (static_folder() / name).read_text(encoding="utf-8")
@@ -132,6 +135,9 @@ def page(title: str, *, header: list[Any], main: list[Any]) -> pmui.Page:
         raw_css=[static_text("tokens.css")],
         sx={"& main": {"backgroundColor": "background.default"}},
     )
+    # Busy is a state of the whole server: whatever one person does would be looked up in the pages of all.
+    with edit_readonly(shell):
+        shell.busy = False
     # The tokens of static/tokens.css hang on one attribute of <html>; a cookie keeps the choice for the next page.
     shell.jscallback(
         dark_theme="""
@@ -151,10 +157,20 @@ def _brand() -> pn.pane.HTML:
     )
 
 
+class _Html(pn.pane.HTML):
+    """An HTML pane of which a new text is all that is sent.
+
+    Panel sends the style sheets again with it, and the browser then lays the whole page out anew.
+    """
+
+    def _update(self, ref: str, model: Any) -> None:
+        model.update(**self._process_param_change({"object": self.object}))
+
+
 def html(text: str, **options: Any) -> pn.pane.HTML:
     """An HTML pane with our classes. ``text`` must be safe: escape what a person or a file wrote."""
     options.setdefault("margin", 0)
-    return pn.pane.HTML(text, stylesheets=[stylesheet()], **options)
+    return _Html(text, stylesheets=[stylesheet()], **options)
 
 
 def icon_button(label: str, icon: str, on_click: Callable[[], Any] | None = None, **options: Any) -> Any:

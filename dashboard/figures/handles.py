@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bokeh.models import ColumnDataSource
+from bokeh.models import ColumnDataSource, MultiLine, Scatter
 from bokeh.plotting import figure
 
 
@@ -22,20 +22,18 @@ def add_handles(figures: Iterable[figure]) -> Handles:
     points = ColumnDataSource({"x": [], "y": [], "marker": []})
     outline = ColumnDataSource({"xs": [], "ys": []})
     for number, plot in enumerate(figures):
-        plot.multi_line("xs", "ys", source=outline, color="#000000", line_width=4, alpha=0.5)
-        line = plot.multi_line(
-            "xs", "ys", source=outline, color="#ffffff", line_width=1.5, line_dash="dashed"
-        )
-        line.name = f"pulled-{number}"
-        plot.scatter(
-            "x",
-            "y",
-            marker="marker",
-            source=points,
+        lines = {"xs": "xs", "ys": "ys"}
+        plot.add_glyph(outline, MultiLine(**lines, line_color="#000000", line_width=4, line_alpha=0.5))
+        dashes = MultiLine(**lines, line_color="#ffffff", line_width=1.5, line_dash="dashed")
+        plot.add_glyph(outline, dashes, name=f"pulled-{number}")
+        knobs = Scatter(
+            x="x",
+            y="y",
+            marker={"field": "marker"},
             size=9,
             fill_color="#ffffff",
             line_color="#171c21",
             line_width=1.5,
-            name="handles" if number == 0 else f"handles-{number}",
         )
+        plot.add_glyph(points, knobs, name="handles" if number == 0 else f"handles-{number}")
     return Handles(points, outline)

@@ -1,5 +1,6 @@
 """Linked image panels: one Bokeh figure a kind of image, on shared ranges; the PSF has its own.
 
+Glyphs are added as they are: those of the figure's own methods come with three variants each, which nobody looks at.
 Data, sigma, model and PSF are sent; residual, residual / sigma and mask are made of them in the browser, when they are
 first looked at.
 """
@@ -16,12 +17,17 @@ from bokeh.models import (
     ColorBar,
     ColumnDataSource,
     CrosshairTool,
+    Image,
     LinearColorMapper,
+    MultiLine,
     PanTool,
     Range1d,
     ResetTool,
+    Scatter,
+    Segment,
     Span,
     TapTool,
+    Text,
     WheelZoomTool,
 )
 from bokeh.plotting import figure
@@ -33,7 +39,7 @@ KINDS = ("data", "model", "pull", "residual", "sigma", "mask", "psf")
 BLANK = np.zeros((1, 1), dtype=np.float32)
 # Words on an image: white on a veil, to be read on any of them.
 ON_IMAGE: dict[str, Any] = {
-    "color": "#ffffff",
+    "text_color": "#ffffff",
     "background_fill_color": "#000000",
     "background_fill_alpha": 0.45,
     "padding": 2,
@@ -98,8 +104,9 @@ def image_panels() -> ImagePanels:
     data = panels["data"].figure
     _add_compass(data, compass)
     _add_scale_bar(data)
-    components = ColumnDataSource(_blank())
-    data.tags = [components]  # it is in no plot, and travels with this one
+    components = ColumnDataSource(_blank(), name="pixels-components")
+    # The pixels travel with this one, whether or not the panel that shows them is on the page.
+    data.tags = [components, *(panel.source for panel in panels.values())]
     return ImagePanels(**panels, ellipses=ellipses, compass=compass, components=components)
 
 
@@ -125,7 +132,7 @@ def placed(small: np.ndarray, origin: tuple[int, int], block: int = 1) -> dict[s
 
 
 def _blank() -> dict[str, list[Any]]:
-    return {"image": [BLANK], "x": [-0.5], "y": [-0.5], "dw": [1], "dh": [1]}
+    return {"image": [BLANK], "x": [-9], "y": [-9], "dw": [1], "dh": [1]}  # out of sight
 
 
 def _panel(
@@ -145,6 +152,8 @@ def _panel(
         active_drag=pan,
         active_scroll=wheel,
         toolbar_location=None,
+        x_axis_type=None,
+        y_axis_type=None,
         sizing_mode="stretch_both",
         min_width=0,
         min_height=60,
@@ -153,11 +162,13 @@ def _panel(
         outline_line_color=None,
         output_backend="canvas",
     )
-    plot.axis.visible = False
-    plot.grid.visible = False
     mapper = LinearColorMapper(palette=["#000000", "#ffffff"], low=0, high=1, nan_color="#808080")
-    source = ColumnDataSource(_blank())
-    plot.image("image", "x", "y", "dw", "dh", source=source, color_mapper=mapper, name=f"image-{kind}")
+    source = ColumnDataSource(_blank(), name=f"pixels-{kind}")
+    plot.add_glyph(
+        source,
+        Image(image="image", x="x", y="y", dw="dw", dh="dh", color_mapper=mapper),
+        name=f"image-{kind}",
+    )
     if ellipses is not None:
         _add_markers(plot, ellipses)
     if kind != "mask":
@@ -166,20 +177,14 @@ def _panel(
 
 
 def _add_markers(plot: figure, ellipses: ColumnDataSource) -> None:
-    plot.multi_line(
-        "xs",
-        "ys",
-        source=ellipses,
-        color="#000000",
-        line_width="width",
-        alpha=0.35,
-        line_cap="round",
-        name="ellipse-halo",
+    lines = {"xs": "xs", "ys": "ys"}
+    halo = MultiLine(**lines, line_color="#000000", line_width="width", line_alpha=0.35, line_cap="round")
+    plot.add_glyph(ellipses, halo, name="ellipse-halo")
+    plot.add_glyph(ellipses, MultiLine(**lines, line_color="color", line_width=1.5), name="ellipse")
+    cross = Scatter(
+        x="x", y="y", marker="cross", size=9, line_color="color", fill_color="color", line_width=1.5
     )
-    plot.multi_line("xs", "ys", source=ellipses, color="color", line_width=1.5, name="ellipse")
-    plot.scatter(
-        "x", "y", source=ellipses, marker="cross", size=9, color="color", line_width=1.5, name="center"
-    )
+    plot.add_glyph(ellipses, cross, name="center")
 
 
 def _color_bar(kind: str, mapper: LinearColorMapper) -> ColorBar:
@@ -200,19 +205,12 @@ def _color_bar(kind: str, mapper: LinearColorMapper) -> ColorBar:
 
 def _add_compass(plot: figure, compass: ColumnDataSource) -> None:
     """North and East arrows: white with a dark rim, to be seen on any image."""
-    plot.multi_line(
-        "xs", "ys", source=compass, color="#000000", line_width=3.5, alpha=0.45, name="compass-halo"
-    )
-    plot.multi_line("xs", "ys", source=compass, color="#ffffff", line_width=1.5, name="compass")
-    plot.text(
-        "label_x",
-        "label_y",
-        text="label",
-        source=compass,
-        text_baseline="middle",
-        name="compass-label",
-        **ON_IMAGE,
-    )
+    lines = {"xs": "xs", "ys": "ys"}
+    halo = MultiLine(**lines, line_color="#000000", line_width=3.5, line_alpha=0.45)
+    plot.add_glyph(compass, halo, name="compass-halo")
+    plot.add_glyph(compass, MultiLine(**lines, line_color="#ffffff", line_width=1.5), name="compass")
+    letters = Text(x="label_x", y="label_y", text="label", text_baseline="middle", **ON_IMAGE)
+    plot.add_glyph(compass, letters, name="compass-label")
 
 
 def _add_scale_bar(plot: figure) -> None:
@@ -222,15 +220,7 @@ def _add_scale_bar(plot: figure) -> None:
         ("scale-bar-halo", "#000000", 5.0, 0.45),
         ("scale-bar", "#ffffff", 2.0, 1.0),
     ):
-        plot.segment(
-            "x0",
-            "y",
-            "x1",
-            "y",
-            source=bar,
-            line_color=color,
-            line_width=width,
-            line_alpha=alpha,
-            name=name,
-        )
-    plot.text("middle", "y", text="label", source=bar, y_offset=-5, text_baseline="bottom", **ON_IMAGE)
+        line = Segment(x0="x0", y0="y", x1="x1", y1="y", line_color=color, line_width=width, line_alpha=alpha)
+        plot.add_glyph(bar, line, name=name)
+    length = Text(x="middle", y="y", text="label", y_offset=-5, text_baseline="bottom", **ON_IMAGE)
+    plot.add_glyph(bar, length)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource
+from bokeh.models import ColumnDataSource, MultiLine, Quad
 from bokeh.plotting import figure
 
 #: More rectangles than this are slow to draw; a mask of more is shown in blocks.
@@ -28,12 +28,11 @@ def mask_layer(figures: Iterable[figure]) -> MaskLayer:
     draft = ColumnDataSource({"xs": [], "ys": []}, name="mask-draft")
     for plot in figures:
         # Dark and bright together: one of them shows on any color of any map.
-        plot.quad(
-            "left",
-            "right",
-            "top",
-            "bottom",
-            source=overlay,
+        hatch = Quad(
+            left="left",
+            right="right",
+            top="top",
+            bottom="bottom",
             fill_color="#101418",
             fill_alpha=0.5,
             line_color=None,
@@ -42,10 +41,11 @@ def mask_layer(figures: Iterable[figure]) -> MaskLayer:
             hatch_alpha=0.9,
             hatch_weight=1.2,
             hatch_scale=9,
-            name="mask-hatch",
         )
-        plot.multi_line("xs", "ys", source=draft, color="#101418", line_width=4, alpha=0.7)
-        plot.multi_line("xs", "ys", source=draft, color="#ffd166", line_width=1.8, name="mask-outline")
+        plot.add_glyph(overlay, hatch, name="mask-hatch")
+        lines = {"xs": "xs", "ys": "ys"}
+        plot.add_glyph(draft, MultiLine(**lines, line_color="#101418", line_width=4, line_alpha=0.7))
+        plot.add_glyph(draft, MultiLine(**lines, line_color="#ffd166", line_width=1.8), name="mask-outline")
     return MaskLayer(overlay, draft)
 
 

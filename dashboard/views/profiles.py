@@ -21,18 +21,15 @@ class ProfilesDrawer(pn.viewable.Viewer):
         self.words = ui.html("", sizing_mode="stretch_width")
         self.radial = pn.pane.Bokeh(None, **FILL)
         self.histogram = pn.pane.Bokeh(None, **FILL)
-        cuts = [_cut("cut-row", "x / pixel"), _cut("cut-column", "y / pixel")]
+        self._plots = pn.Row(
+            sizing_mode="stretch_both",
+            margin=0,
+            css_classes=["profiles"],
+            stylesheets=[ui.stylesheet(), ui.static_text("viewer.css")],
+        )
         self._layout = pn.Column(
             self.words,
-            pn.Row(
-                self.radial,
-                self.histogram,
-                *(pn.pane.Bokeh(cut, **FILL) for cut in cuts),
-                sizing_mode="stretch_both",
-                margin=0,
-                css_classes=["profiles"],
-                stylesheets=[ui.stylesheet(), ui.static_text("viewer.css")],
-            ),
+            self._plots,
             sizing_mode="stretch_both",
             margin=0,
             visible=False,
@@ -42,7 +39,10 @@ class ProfilesDrawer(pn.viewable.Viewer):
         )
 
     def open(self, yes: bool) -> None:
-        """Show the drawer, or put it away."""
+        """Show the drawer, or put it away. Its plots are made when it is first opened."""
+        if yes and not self._plots.objects:
+            cuts = [_cut("cut-row", "x / pixel"), _cut("cut-column", "y / pixel")]
+            self._plots.objects = [self.radial, self.histogram, *(pn.pane.Bokeh(cut, **FILL) for cut in cuts)]
         self._layout.visible = yes
 
     def show(self, radial: figure | None, histogram: figure | None, sentence: str) -> None:

@@ -10,7 +10,7 @@ import param
 from bokeh.events import Tap
 
 from dashboard import ui
-from dashboard.figures.image import ImagePanels, image_panels
+from dashboard.figures.image import ImagePanel, ImagePanels, image_panels
 from dashboard.figures.palettes import IMAGE_PALETTES, RESIDUAL_PALETTES
 from dashboard.views.component import Component, script, soon, styles
 
@@ -34,6 +34,8 @@ TITLES = {
     "mask": "Mask",
     "psf": "PSF",
 }
+# On the page from the start, as most people look at these.
+FIRST = ("data", "model", "pull")
 
 
 class ViewerBar(Component):
@@ -48,6 +50,8 @@ class ViewerBar(Component):
     has_model = param.Boolean(False, doc="Whether there are a model and residuals to show.")
     has_psf = param.Boolean(False, doc="Whether there is a PSF to show.")
     titles = param.Dict(TITLES, doc="What each panel is called, by kind, in order.")
+    wanted = param.List([], doc="Kinds of the panels that were looked at; the browser fills it.")
+    made = param.List([], doc="Kinds of the panels that are on the page.")
     pixel_scale = param.Number(None, allow_None=True, doc="Arcsec a pixel; none without WCS.")
     components = param.List([], doc="Name and color of each component, in the order of their numbers.")
     wants_components = param.Boolean(False, doc="Whether it was asked which component is the brightest.")
@@ -64,12 +68,26 @@ class ViewerBar(Component):
 
 
 class ImageViewer(pn.viewable.Viewer):
-    """Linked images. ``on_click(x, y)`` is told of clicks in pixels of the full image."""
+    """Linked images. ``on_click(x, y)`` is told of clicks in pixels of the full image.
 
-    def __init__(self, on_click: Callable[[float, float], Any], **params: Any) -> None:
+    A page is laid out once if it is told what it will hold: ``has_image`` and ``has_model``. Panels that nobody looks
+    at are not on the page.
+    """
+
+    def __init__(
+        self,
+        on_click: Callable[[float, float], Any],
+        *,
+        has_image: bool = False,
+        has_model: bool = False,
+        **params: Any,
+    ) -> None:
         super().__init__(**params)
         self.panels: ImagePanels = image_panels()
-        self.bar = ViewerBar(sizing_mode="stretch_width", margin=0)
+        self.bar = ViewerBar(
+            sizing_mode="stretch_width", margin=0, has_image=has_image, has_model=has_model, made=list(FIRST)
+        )
+        self.bar.param.watch(lambda *_: self._make(), "wanted")
         self.titles = {
             kind: ui.html(f'<h2 class="panel-title">{title}</h2>', sizing_mode="stretch_width", height=24)
             for kind, title in TITLES.items()
@@ -77,24 +95,25 @@ class ImageViewer(pn.viewable.Viewer):
         for panel in self.panels:
             if panel.kind != "psf":
                 panel.figure.on_event(Tap, lambda event: soon(on_click(event.x, event.y)))
-        self.empty = ui.html(EMPTY["opening"], sizing_mode="stretch_both")
-        boxes = [
-            pn.Column(
+        self.empty = ui.html(EMPTY["opening"], sizing_mode="stretch_both", visible=not has_image)
+        there = FIRST if has_model else FIRST[:1] if has_image else ()
+        self._boxes = {
+            panel.kind: pn.Column(
                 self.titles[panel.kind],
-                pn.pane.Bokeh(panel.figure, sizing_mode="stretch_both", margin=0, min_height=60),
+                *([_pane(panel)] if panel.kind in FIRST else []),
                 name=f"panel-{panel.kind}",
                 sizing_mode="stretch_both",
                 margin=0,
-                visible=False,
+                visible=panel.kind in there,
                 stylesheets=[ui.stylesheet()],
             )
             for panel in self.panels
-        ]
+        }
         self._layout = pn.Column(
             self.bar,
             self.empty,
             pn.Row(
-                *boxes,
+                *self._boxes.values(),
                 sizing_mode="stretch_both",
                 margin=0,
                 css_classes=["panels"],
@@ -105,6 +124,18 @@ class ImageViewer(pn.viewable.Viewer):
             css_classes=["card"],
             stylesheets=[ui.stylesheet()],
         )
+
+    def _make(self) -> None:
+        """Put the panels that are wanted on the page."""
+        new = [
+            panel
+            for panel in self.panels
+            if panel.kind in self.bar.wanted and panel.kind not in self.bar.made
+        ]
+        for panel in new:
+            self._boxes[panel.kind].append(_pane(panel))
+        if new:
+            self.bar.made = [*self.bar.made, *(panel.kind for panel in new)]
 
     def show_empty(self, why: str) -> None:
         """Words in place of the images: "opening", "no image" or "refused"; "" when there is an image."""
@@ -118,3 +149,7 @@ class ImageViewer(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
+
+
+def _pane(panel: ImagePanel) -> pn.pane.Bokeh:
+    return pn.pane.Bokeh(panel.figure, sizing_mode="stretch_both", margin=0, min_height=60)

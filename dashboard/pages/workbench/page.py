@@ -37,9 +37,14 @@ class WorkbenchPage:
         self.later = Later(pn.state.curdoc)
         self.session = Session(services, project.id)
         self.state = self.session.state
-        self.pictures = PicturesPart(self.session, self.later)
+        # Laid out for what it will most likely hold: a page that is laid out again is slow to open.
+        stored = project.description or {}
+        has_image = bool(stored.get("images"))
+        has_model = has_image and bool(stored.get("components"))
+        self.pictures = PicturesPart(self.session, self.later, has_image=has_image, has_model=has_model)
         self.mask = MaskPart(self.session, self.later, self.pictures)
         self.scene = ScenePart(services, self.session, self.later, self.mask.files_arrived)
+        self.scene.table_card.visible = has_model
         self.dragging = DraggingPart(self.session, self.pictures, self.later)
         self.scene.on_snap = self.dragging.snap
         self.profiles = ProfilesPart(

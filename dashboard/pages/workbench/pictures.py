@@ -28,11 +28,13 @@ SETTLED = 0.2
 class PicturesPart:
     """Draws what is open, off the event loop, and reports clicks."""
 
-    def __init__(self, session: Session, later: Later) -> None:
+    def __init__(
+        self, session: Session, later: Later, *, has_image: bool = False, has_model: bool = False
+    ) -> None:
         self.session = session
         self.state = session.state
         self.later = later
-        self.viewer = ImageViewer(self._on_click)
+        self.viewer = ImageViewer(self._on_click, has_image=has_image, has_model=has_model)
         self._image: engine.Image | None = None
         self._drawing: asyncio.Task[None] | None = None
         self._watch(self.redraw, ["opened"])

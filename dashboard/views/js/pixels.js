@@ -14,8 +14,7 @@ class Pixels {
   }
 
   source(kind) {
-    if (kind === "components") return this.named("viewer-data")?.tags[0] ?? null
-    return this.named(`image-${kind}`)?.data_source ?? null
+    return this.named(`pixels-${kind}`) ?? null
   }
 
   image(kind) {

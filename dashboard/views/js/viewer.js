@@ -175,7 +175,7 @@ export function render({model, view}) {
   }
   function draw_scale() {
     const [fig, source] = [frame(), named("scale-bar")?.data_source]
-    if (!fig || !source || !model.has_image) return
+    if (!fig || !source || !pixels.image("data")) return
     const [x, y] = [fig.x_range, fig.y_range]
     const [width, height] = [x.end - x.start, y.end - y.start]
     const {pixels: length, label} = round_length(0.3 * width, model.pixel_scale)
@@ -203,7 +203,7 @@ export function render({model, view}) {
     resize()
   }
   let [pending, scaling] = [0, 0]
-  const later = () => { cancelAnimationFrame(pending); pending = requestAnimationFrame(() => setTimeout(resize, 30)) }
+  const later = () => { cancelAnimationFrame(pending); pending = requestAnimationFrame(() => setTimeout(() => { resize(); describe(); point() }, 30)) }
 
   // --- which panels are shown ----------------------------------------------------------------------------------
   const there = (kind) => model.has_image && (model.has_model || !NEEDS_MODEL.includes(kind)) && (kind !== "psf" || model.has_psf)
@@ -220,6 +220,8 @@ export function render({model, view}) {
     }
     root.hidden = bar.hidden = !model.has_image
     residual_pair.hidden = !model.has_model
+    const missing = KINDS.filter((kind) => shown(kind) && !model.made.includes(kind) && !model.wanted.includes(kind))
+    if (missing.length) model.wanted = [...model.wanted, ...missing]
     paint()
     if (shown("psf")) show_psf()
     later()
@@ -252,14 +254,6 @@ export function render({model, view}) {
   function toggle_crosshair() {
     const on = cross.getAttribute("aria-pressed") !== "true"
     cross.setAttribute("aria-pressed", String(on))
-    for (const kind of ["data", "sigma", "model"]) pixels.source(kind)?.properties.data.change.connect(() => { pixels.changed(); paint(); cut_again() })
-    for (const range of [figures()[0].x_range, figures()[0].y_range]) range.change.connect(() => {
-      cancelAnimationFrame(scaling)
-      scaling = requestAnimationFrame(() => { draw_scale(); cut_again() })
-    })
-    pixels.source("psf")?.properties.data.change.connect(() => paint())
-    named("viewer-psf")?.properties.inner_width.change.connect(show_psf)
-    named("viewer-psf")?.properties.inner_height.change.connect(show_psf)
     for (const tool of crosshairs()) {
       for (const span of [tool.overlay].flat()) span.visible = on
       tool.visible = on
@@ -306,8 +300,18 @@ export function render({model, view}) {
   }
 
   // --- wiring --------------------------------------------------------------------------------------------------
-  function wire() {
-    for (const fig of figures()) {
+  const wired = new Set()
+  // Listen to the panels that have come onto the page since.
+  function wire_panels() {
+    for (const kind of KINDS) {
+      const fig = named(`viewer-${kind}`)
+      if (!fig || wired.has(kind)) continue
+      wired.add(kind)
+      if (kind === "psf") {
+        fig.properties.inner_width.change.connect(show_psf)
+        fig.properties.inner_height.change.connect(show_psf)
+        continue
+      }
       fig.on_event("mousemove", moved)
       fig.on_event("mouseleave", idle)
       for (const gesture of ["pan", "wheel"]) fig.on_event(gesture, () => { touched = true })
@@ -315,14 +319,15 @@ export function render({model, view}) {
       fig.properties.inner_width.change.connect(later)
       fig.properties.inner_height.change.connect(later)
     }
+  }
+  function wire() {
+    wire_panels()
     for (const kind of ["data", "sigma", "model"]) pixels.source(kind)?.properties.data.change.connect(() => { pixels.changed(); paint(); cut_again() })
     for (const range of [figures()[0].x_range, figures()[0].y_range]) range.change.connect(() => {
       cancelAnimationFrame(scaling)
       scaling = requestAnimationFrame(() => { draw_scale(); cut_again() })
     })
     pixels.source("psf")?.properties.data.change.connect(() => paint())
-    named("viewer-psf")?.properties.inner_width.change.connect(show_psf)
-    named("viewer-psf")?.properties.inner_height.change.connect(show_psf)
     for (const tool of crosshairs()) for (const span of [tool.overlay].flat()) span.visible = false
   }
 
@@ -345,12 +350,11 @@ export function render({model, view}) {
     cut_again()
   }
 
-  function placing() {
+  function point() {
     for (const fig of figures()) {
       const el = Bokeh.index.find_one_by_id(fig.id)?.el
       if (el) el.style.cursor = model.placing ? "crosshair" : ""
     }
-    idle()
   }
 
   const commands = {
@@ -367,15 +371,16 @@ export function render({model, view}) {
   model.on("has_image", arrange)
   model.on("has_model", arrange)
   model.on("has_psf", arrange)
+  model.on("made", () => { wire_panels(); arrange() })
   model.on("sky", new_sky)
   model.on("pixel_scale", draw_scale)
   model.on("profiles", show_profiles)
   model.on("place", () => cut_through(...model.place))
-  model.on("placing", placing)
+  model.on("placing", () => { point(); idle() })
   model.on("hint", () => { if (readout.root.classList.contains("idle")) idle() })
   model.on("descriptions", describe)
   model.on("remove", () => window.removeEventListener("residua:viewer", obey))
-  model.on("after_render", () => { wire(); new_sky(); show_profiles(); arrange(); placing(); describe(); later(); setTimeout(later, 400) })
+  model.on("after_render", () => { wire(); new_sky(); show_profiles(); arrange(); point(); idle(); describe(); later(); setTimeout(later, 400) })
 
   return el("div", {}, root, bar, readout.root)
 }
