@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bokeh.document import Document
 from panel.custom import JSComponent
 
 from dashboard import ui
@@ -57,6 +58,13 @@ class Component(JSComponent):
     def __init__(self, on_message: Callable[[Message], Any] | None = None, **params: Any) -> None:
         super().__init__(**params)
         self._on_message = on_message
+
+    def _get_properties(self, doc: Document | None) -> dict[str, Any]:
+        """What the browser is sent. Called a bundle, our script is run as it is: a compiler has nothing to do in it."""
+        return {
+            **super()._get_properties(doc),
+            "bundle": f"{type(self).__module__}.{type(self).__qualname__}",
+        }
 
     def _handle_msg(self, data: Any) -> None:
         if self._on_message is None or not isinstance(data, dict):
