@@ -15,9 +15,13 @@ const STRETCHES = {
 }
 const STORE = "residua.viewer"
 
+// The same array for the same choice, so that an image whose look has not changed is not colored again.
+const warped = new Map()
 function warp(palette, stretch) {
   const last = palette.length - 1
-  return Array.from({length: N}, (_, i) => palette[Math.round(last * stretch(i / (N - 1)))])
+  const key = `${palette.length}${palette[0]}${palette[last >> 1]}${palette[last]}${stretch}`
+  if (!warped.has(key)) warped.set(key, Array.from({length: N}, (_, i) => palette[Math.round(last * stretch(i / (N - 1)))]))
+  return warped.get(key)
 }
 
 // Ranges that show the whole image with square pixels in a frame of this size.
@@ -102,6 +106,12 @@ export function render({model, view}) {
   const mapper = (kind) => named(`image-${kind}`)?.glyph.color_mapper ?? null
   const current_limits = () => (look.limits === "manual" ? [look.low, look.high] : model.limits[look.limits] ?? [0, 1])
 
+  // All at once: Bokeh would color the image anew for each of them, and once more in the end.
+  function dress(found, {palette, low, high}) {
+    if (!found || found.palette === palette && found.low === low && found.high === high) return
+    found.setv({palette, low, high}, {silent: true})
+    found.update_data()
+  }
   // What the mapper of each kind is set to; nothing of it goes to the server.
   const coats = {
     data: () => main_coat(), model: () => main_coat(),
@@ -129,7 +139,7 @@ export function render({model, view}) {
     limits.value = look.limits
     for (const kind of KINDS.filter(shown)) {
       if (kind in DERIVED) pixels.derive(kind)
-      mapper(kind)?.setv(coats[kind](), {sync: false})
+      dress(mapper(kind), coats[kind]())
     }
   }
   function changed() {
