@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -36,6 +37,19 @@ class Status(Enum):
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """The draws of a sampler so far.
+
+    Attributes:
+        draws: (chain, draw, parameter), physical units.
+        sample_stats: The sampler's own figures by name, each (chain, draw).
+    """
+
+    draws: np.ndarray
+    sample_stats: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class Step:
     """One step of a fit, as it happens.
 
@@ -48,6 +62,7 @@ class Step:
         evaluations: Model evaluations so far, those inside Jacobians not counted.
         jacobians: Jacobian evaluations so far (each includes the model).
         info: The method's own figures.
+        drawn: Gives a copy of the draws so far, of a sampler that keeps draws by now; None otherwise.
     """
 
     number: int
@@ -58,6 +73,7 @@ class Step:
     evaluations: int
     jacobians: int
     info: dict[str, float | str | bool] = field(default_factory=dict)
+    drawn: Callable[[], Drawn] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -3,5 +3,6 @@
 from dashboard.jobs.cluster import JobsError
 from dashboard.jobs.events import Event
 from dashboard.jobs.jobs import Jobs
+from dashboard.jobs.limits import LimitError, Limits
 
-__all__ = ["Event", "Jobs", "JobsError"]
+__all__ = ["Event", "Jobs", "JobsError", "LimitError", "Limits"]

@@ -8,10 +8,9 @@ import os
 import signal
 import threading
 import time
-from typing import Any
 
 import dask
-from distributed import Client, LocalCluster, Status
+from distributed import Client, LocalCluster, Security, Status
 
 CONNECT_SECONDS = 5
 CLOSE_SECONDS = 10
@@ -21,14 +20,17 @@ class JobsError(RuntimeError):
     """The workers cannot be reached; the text says what to do."""
 
 
-def start_cluster(n_workers: int, torch_threads: int) -> LocalCluster:
-    """Worker processes that only this machine can reach, each one fit at a time."""
+def start_cluster(n_workers: int, torch_threads: int, memory: int = 0) -> LocalCluster:
+    """Worker processes that only this machine can reach, each one fit at a time.
+
+    `memory` is what one may take in bytes, 0 for its share of the machine's.
+    """
     # Importing Dask set its loggers up to tell of every connection.
     logging.getLogger("distributed").setLevel(logging.ERROR)
     threads = str(torch_threads)
     dask.config.set(
         {
-            # A run whose worker dies has failed: a fit that takes its worker down would do so again.
+            # Whether a run whose worker died is tried again is for the queue to say, which counts.
             "distributed.scheduler.allowed-failures": 0,
             # No pages: whoever may see the jobs sees them through Residua.
             "distributed.scheduler.http.routes": [],
@@ -49,6 +51,7 @@ def start_cluster(n_workers: int, torch_threads: int) -> LocalCluster:
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
+            memory_limit=memory or "auto",
             # Dask opens a status port whatever is asked: keep it on this machine, and empty (see above).
             dashboard_address="127.0.0.1:0",
             worker_dashboard_address="127.0.0.1:0",
@@ -81,18 +84,18 @@ def _close(cluster: LocalCluster) -> None:
         cluster.close()
 
 
-def connect(address: str | LocalCluster) -> Client:
+def connect(address: str | LocalCluster, security: Security | None = None) -> Client:
     """A client of this scheduler, with an event loop of its own on its own thread."""
     try:
-        return Client(address, timeout=CONNECT_SECONDS, set_as_default=False, direct_to_workers=False)
-    except (OSError, TimeoutError, ValueError) as error:
+        return Client(
+            address,
+            timeout=CONNECT_SECONDS,
+            set_as_default=False,
+            direct_to_workers=False,
+            security=security,
+        )
+    except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
         raise JobsError(
-            f"No Dask scheduler answers at {address}. Start one there, or leave --scheduler out to use "
-            "workers of Residua's own."
+            f"No Dask scheduler answers at {address}. Start one there with residua scheduler (its address begins "
+            "with tls:// where --tls-ca is given), or leave --scheduler out to use workers of Residua's own."
         ) from error
-
-
-def capacity(client: Client) -> int:
-    """How many fits the workers can run at once."""
-    threads: dict[str, Any] = client.nthreads()
-    return sum(int(count) for count in threads.values())

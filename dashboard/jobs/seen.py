@@ -25,9 +25,14 @@ class SeenJobs:
         description: Mapping[str, Any],
         fitter: str = "lm",
         options: Mapping[str, Any] | None = None,
+        *,
+        seconds: float | None = None,
+        device: str = "auto",
     ) -> Run:
         """As :meth:`Jobs.submit`; the run is this person's."""
-        run = self._jobs.submit(project_id, description, fitter, options, store=self._store)
+        run = self._jobs.submit(
+            project_id, description, fitter, options, store=self._store, seconds=seconds, device=device
+        )
         self._looked_at.add(run.id)
         return run
 

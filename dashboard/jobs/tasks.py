@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, Future, get_worker
+from distributed import Future, get_worker
 from distributed.scheduler import KilledWorker
 
 from dashboard.jobs.events import Event, EventHub
+from dashboard.jobs.workers import Workers
 
 TOPIC = "residua-tasks"
 MOST = 12
@@ -44,14 +45,14 @@ class _Task:
 
 
 class Tasks:
-    """Tasks on the workers of a Dask client."""
+    """Tasks on these workers."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
         self._hub = EventHub()
         self._tasks: dict[str, _Task] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="residua-tasks-")
-        client.subscribe_topic(TOPIC, self._received)
+        workers.listen(TOPIC, self._received)
 
     def start(self, work: Work, argument: dict[str, Any]) -> str:
         """Have ``work(argument, send, should_stop)`` run in a worker; returns the task's id.
@@ -64,7 +65,7 @@ class Tasks:
         task_id = secrets.token_hex(8)
         flag = Path(self._folder.name) / task_id
         self._hub.publish(task_id, {"type": "state", "status": "queued"})
-        future = self._client.submit(
+        future = self._workers.client.submit(
             carry_out,
             task_id,
             work,
@@ -91,7 +92,7 @@ class Tasks:
         if task is None:
             return
         task.flag.touch()
-        if not any(task.future.key in keys for keys in self._client.processing().values()):
+        if not any(task.future.key in keys for keys in self._workers.client.processing().values()):
             task.future.cancel()
 
     async def outcome(self, task_id: str) -> Any:

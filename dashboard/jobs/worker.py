@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import logging
-import os
 import secrets
 import tempfile
 import time
@@ -16,17 +16,29 @@ from distributed import get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 import engine
+from dashboard.jobs.keeper import Keeper, counted_through
+from dashboard.jobs.limits import too_large, too_long
+from dashboard.jobs.watch import Reason, Watch, claim
 from dashboard.store.files import sha256_of
+from engine.checkpoint import Checkpoint, joined
 
 TOPIC = "residua-runs"
-CANCEL_FLAG = "cancel"
+# The status of a job that was left in the middle, for another worker to go on with.
+LOST = "lost"
+FULL_DISK = (
+    "The server's disk is full, so the result could not be kept. Delete what is no longer needed, or ask whoever "
+    "cares for the server; then start the fit again."
+)
 STEPS_PER_SECOND = 20
 
 logger = logging.getLogger("residua.worker")
 
 
 class Job(TypedDict):
-    """One run's work order; plain values only, since it crosses processes."""
+    """One run's work order; plain values only, since it crosses processes.
+
+    `seconds` and `memory` (bytes) are what the whole fit may take, 0 for no limit; `attempt` counts from 1.
+    """
 
     run: str
     description: dict[str, Any]
@@ -36,6 +48,11 @@ class Job(TypedDict):
     hashes: dict[str, str]
     names: dict[str, str]
     torch_threads: int
+    attempt: int
+    device: str
+    seconds: float
+    memory: int
+    checkpoint_seconds: float
 
 
 class Outcome(TypedDict):
@@ -49,16 +66,30 @@ class Outcome(TypedDict):
     last_step: dict[str, Any] | None
 
 
+class _Left(Exception):
+    """The fit is to go on elsewhere: what it has is not worth judging now."""
+
+
 def run_fit(job: Job) -> Outcome:
     """Carry out one job. Never raises: what went wrong is the outcome's message."""
     try:
+        if not claim(Path(job["folder"]), job["attempt"]):
+            return lost("Another worker has this attempt.")
         return _fit(job)
     except engine.EngineError as error:
         return _failure(with_names(str(error), job["names"]))
     except MemoryError:
         return _failure("There was not enough memory for this fit. Use a smaller window or fewer components.")
+    except torch.OutOfMemoryError:
+        return _failure(
+            "The GPU has too little memory for this fit. Use a smaller window or fewer components, or let it run on a "
+            "processor."
+        )
     except OSError as error:
         code = _log(job, error)
+        # astropy tells of a full disk in words of its own, without a number.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "space on disk" in str(error):
+            return _failure(f"{FULL_DISK} Log entry {code}.", code)
         return _failure(
             f"A file could not be read or written ({error.strerror or error}). Log entry {code}.", code
         )
@@ -74,19 +105,48 @@ def _fit(job: Job) -> Outcome:
             name = job["names"].get(path, "a file")
             raise engine.ImageError(f"{name} was changed or damaged on the server's disk. Upload it again.")
     folder = Path(job["folder"])
-    folder.mkdir(parents=True, exist_ok=True)
-    flag = folder / CANCEL_FLAG
-    reporter = StepReporter(_sender(job["run"]))
-    problem = engine.load(job["description"])
-    result = engine.fit(
-        problem, job["fitter"], on_step=reporter, should_stop=lambda: os.path.exists(flag), **job["options"]
-    )
-    reporter.finish()
-    engine.write_run(folder, problem, result, source_names=job["names"])
+    send = _sender(job)
+    problem = engine.load(job["description"], device=device_of(job["device"]))
+    keeper = Keeper(folder, problem, job["checkpoint_seconds"])
+    reporter = StepReporter(send, keeper.before)
+    options = keeper.resumed(problem, job["fitter"], job["options"])
+
+    left = job["seconds"] and max(1.0, job["seconds"] - keeper.earlier_seconds)
+    with Watch(folder, job["attempt"], send, seconds=left, memory=job["memory"]) as watch:
+
+        def on_step(step: engine.Step) -> None:
+            reporter(step)
+            keeper(step)
+            if watch.reason is Reason.LEAVE:
+                keeper.write()
+            if watch.reason in (Reason.LEAVE, Reason.REPLACED):
+                raise _Left
+
+        try:
+            result = engine.fit(
+                problem, job["fitter"], on_step=on_step, should_stop=watch.should_stop, **options
+            )
+        except _Left:
+            return lost("The fit was left for another worker to go on with.")
+        if watch.reason is not None:
+            # What there is takes its time to be judged and written: nobody need end this process meanwhile.
+            send({"type": "stopping"})
+        reporter.finish()
+        result = joined(keeper.before, result, job["options"])
+        engine.write_run(folder, problem, result, source_names=job["names"])
+    keeper.forget()
     cancelled = result.status is engine.Status.CANCELLED
+    sentence = (
+        {
+            Reason.TIME: too_long(int(job["seconds"])),
+            Reason.MEMORY: too_large(job["memory"]),
+        }.get(watch.reason or Reason.CANCELLED)
+        if cancelled
+        else None
+    )
     return Outcome(
         status="cancelled" if cancelled else "finished",
-        message=with_names(result.message, job["names"]),
+        message=sentence or with_names(result.message, job["names"]),
         converged=bool(result.converged),
         chi2_dof=float(result.chi2_dof),
         error=None,
@@ -94,20 +154,37 @@ def _fit(job: Job) -> Outcome:
     )
 
 
+def device_of(wanted: str) -> str:
+    """The torch device for a job's "auto", "cpu" or "cuda"; engine.FitterError where there is no such GPU."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise engine.FitterError(
+            "This fit asks for a GPU, but its worker has none that PyTorch can use. Choose the device cpu or auto, or "
+            "start the worker with residua worker --gpu on a host with one."
+        )
+    return "cuda" if wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available()) else "cpu"
+
+
 class StepReporter:
-    """Sends an engine's steps on, at most 20 a second, and the last one always."""
+    """Sends an engine's steps on, at most 20 a second, and the last one always.
+
+    Those of a fit that goes on from a checkpoint are counted from its very start.
+    """
 
     def __init__(
-        self, send: Callable[[dict[str, Any]], None], now: Callable[[], float] = time.monotonic
+        self,
+        send: Callable[[dict[str, Any]], None],
+        before: Checkpoint | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._send = send
+        self._before = before
         self._now = now
         self._next = 0.0
         self._held = False
         self.last: dict[str, Any] | None = None
 
     def __call__(self, step: engine.Step) -> None:
-        self.last = step_event(step)
+        self.last = step_event(counted_through(self._before, step))
         self._held = self._now() < self._next
         if not self._held:
             self._next = self._now() + 1 / STEPS_PER_SECOND
@@ -174,9 +251,15 @@ def ready() -> bool:
     return True
 
 
-def _sender(run: str) -> Callable[[dict[str, Any]], None]:
+def _sender(job: Job) -> Callable[[dict[str, Any]], None]:
     worker = get_worker()
-    return lambda event: worker.log_event(TOPIC, {"run": run, **event})
+    whose = {"run": job["run"], "attempt": job["attempt"], "address": worker.address}
+    return lambda event: worker.log_event(TOPIC, {**whose, **event})
+
+
+def lost(why: str) -> Outcome:
+    """The outcome of an attempt that came to nothing, through no fault of the fit."""
+    return Outcome(status=LOST, message=why, converged=None, chi2_dof=None, error=why, last_step=None)
 
 
 def _failure(message: str, code: str | None = None) -> Outcome:

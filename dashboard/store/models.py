@@ -97,6 +97,10 @@ class RunRow(Base):
     starred: Mapped[bool] = mapped_column(default=False, server_default=false())
     deleted: Mapped[datetime | None]
     account_id: Mapped[str | None] = mapped_column(String(16), index=True)
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    expected_seconds: Mapped[float | None]
+    device: Mapped[str] = mapped_column(String(8), default="auto", server_default="auto")
+    bytes: Mapped[int] = mapped_column(Size, default=0, server_default="0")
 
 
 class JournalRow(Base):

@@ -27,7 +27,10 @@ class RunStatus(StrEnum):
 # The whole life of a run.
 NEXT: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.FAILED, RunStatus.CANCELLED}),
-    RunStatus.RUNNING: frozenset({RunStatus.FINISHED, RunStatus.FAILED, RunStatus.CANCELLED}),
+    RunStatus.RUNNING: frozenset(
+        # Back to the queue when its worker, or the server, went away under it.
+        {RunStatus.QUEUED, RunStatus.FINISHED, RunStatus.FAILED, RunStatus.CANCELLED}
+    ),
     RunStatus.FINISHED: frozenset(),
     RunStatus.FAILED: frozenset(),
     RunStatus.CANCELLED: frozenset(),
@@ -68,7 +71,8 @@ class Run:
     """One fit of a project's description as it was then, and what people say of it. Times are UTC.
 
     A run with a time in `deleted` is out of sight and goes for good a day later. `account_id` is the account that asked
-    for it, "" where there was none.
+    for it, "" where there was none. `attempts` counts how often it was given to a worker, `bytes` is what it left on
+    disk, `expected_seconds` what was forecast of it.
     """
 
     id: str
@@ -89,6 +93,10 @@ class Run:
     starred: bool = False
     deleted: datetime | None = None
     account_id: str = ""
+    attempts: int = 0
+    expected_seconds: float | None = None
+    device: str = "auto"
+    bytes: int = 0
 
     @property
     def seconds(self) -> float | None:

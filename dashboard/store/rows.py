@@ -39,4 +39,8 @@ def run_of(row: RunRow) -> Run:
         starred=row.starred,
         deleted=row.deleted,
         account_id=row.account_id or "",
+        attempts=row.attempts,
+        expected_seconds=row.expected_seconds,
+        device=row.device,
+        bytes=row.bytes,
     )

@@ -32,6 +32,7 @@ from dashboard.store.logins import Logins
 from dashboard.store.models import FileRow, ProjectRow, RunRow
 from dashboard.store.names import display_name, display_note, display_tags, display_title, is_id, new_id
 from dashboard.store.people import LOCAL, Reach, Who
+from dashboard.store.queue import Queue
 from dashboard.store.reach import check, reach_of, reach_of_run, visible
 from dashboard.store.records import NEXT, File, Project, Run, RunStatus
 from dashboard.store.references import ROLES, resolve
@@ -96,6 +97,7 @@ class Store:
         self.logins = Logins(self._session, who)
         self.journal = Journal(self._session, self._permit)
         self.sharing = Sharing(self._session, self._permit)
+        self.queue = Queue(self._session, who)
 
     def reach(self, project_id: str) -> Reach:
         """How far this store's person may go with a project."""
@@ -265,7 +267,14 @@ class Store:
     # --- runs
 
     def create_run(
-        self, project_id: str, description: Mapping[str, Any], fitter: str, options: Mapping[str, Any]
+        self,
+        project_id: str,
+        description: Mapping[str, Any],
+        fitter: str,
+        options: Mapping[str, Any],
+        *,
+        expected_seconds: float | None = None,
+        device: str = "auto",
     ) -> Run:
         """Put a run into the queue, with the description as it is now."""
         row = RunRow(
@@ -281,6 +290,10 @@ class Store:
             tags=[],
             note="",
             starred=False,
+            attempts=0,
+            expected_seconds=expected_seconds,
+            device=device,
+            bytes=0,
         )
         with self._session.begin() as session:
             self._get(session, ProjectRow, project_id, "project", Reach.WRITE).updated = row.created
@@ -322,7 +335,7 @@ class Store:
         return {status: found.get(status, 0) for status in RunStatus}
 
     def advance_run(self, run_id: str, status: RunStatus, **facts: Any) -> Run | None:
-        """Move a run on and record `message`, `error`, `converged`, `chi2_dof`; None when it may not.
+        """Move a run on and record `message`, `error`, `converged`, `chi2_dof`, `bytes`; None when it may not.
 
         One UPDATE with the allowed states in its WHERE, so of two that try at once only one succeeds.
         """
@@ -330,6 +343,7 @@ class Store:
         now = datetime.now(UTC)
         if status is RunStatus.RUNNING:
             facts["started"] = now
+            facts["attempts"] = RunRow.attempts + 1
         elif status.ended:
             facts["finished"] = now
         before = [state for state, after in NEXT.items() if status in after]

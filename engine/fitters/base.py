@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -11,16 +11,20 @@ import param
 
 from engine.errors import OptionError, did_you_mean
 from engine.problem import NormalEquations, Problem
-from engine.results import FitResult, Posterior, Status
+from engine.results import Drawn, FitResult, Posterior, Status
 
 
 @dataclass(frozen=True)
 class Move:
-    """Where a fitter stands: the best x so far, its chi2, and the method's own figures."""
+    """Where a fitter stands: the best x so far, its chi2, and the method's own figures.
+
+    ``drawn`` gives, of a sampler that keeps draws by now, those so far.
+    """
 
     x: np.ndarray
     chi2: float
     info: dict[str, float | str | bool] = field(default_factory=dict)
+    drawn: Callable[[], Drawn] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from engine.fitters.base import Fitter, Move, Moves, Outcome, Stop, Work
+from engine.fitters.base import Fitter, Moves, Outcome, Stop, Work
 
 
 class Chain(Fitter):
@@ -32,7 +33,7 @@ class Chain(Fitter):
                 while True:
                     move = next(inner)
                     try:
-                        yield Move(move.x, move.chi2, {"fitter": method.key, **move.info})
+                        yield replace(move, info={"fitter": method.key, **move.info})
                     except Stop as stop:
                         stopped = True
                         inner.throw(stop)
@@ -44,7 +45,9 @@ class Chain(Fitter):
         return outcome
 
     def _remaining(self, work: Work) -> list[Fitter]:
-        """The methods from the one that a saved step belongs to; all of them for a new fit."""
+        """The methods from the one that a saved step, or saved draws, belong to; all of them for a new fit."""
+        if work.previous is not None and work.previous.draws is not None:
+            return self.methods[-1:]
         keys = [method.key for method in self.methods]
         reached = work.resumed.get("fitter")
         return self.methods[keys.index(reached) if reached in keys else 0 :]

@@ -128,6 +128,7 @@ def _loop(
             evaluations=work.count.evaluations,
             jacobians=work.count.jacobians,
             info=move.info,
+            drawn=move.drawn,
         )
         history.append(step)
         watch = _WATCH.get()
@@ -153,7 +154,7 @@ def _loop(
         seconds=time.perf_counter() - began,
         evaluations=work.count.evaluations,
         jacobians=work.count.jacobians,
-        history=_columns(history),
+        history=columns(history),
         fitter=method.key,
         options=method.options(),
         seed=seed,
@@ -183,16 +184,16 @@ def _of_posterior(posterior: Posterior | None) -> dict[str, Any]:
     return {name: getattr(posterior, name) for name in names}
 
 
-def _columns(history: list[Step]) -> dict[str, list[float | str | bool | None]]:
-    """The steps as columns of equal length."""
-    columns: dict[str, list[float | str | bool | None]] = {
+def columns(history: list[Step]) -> dict[str, list[float | str | bool | None]]:
+    """Return the steps as columns of equal length, as a result's history has them."""
+    found: dict[str, list[float | str | bool | None]] = {
         name: [getattr(step, "number" if name == "step" else name) for step in history]
         for name in ("step", "seconds", "evaluations", "jacobians", "chi2_dof")
     }
     own = {name: None for step in history for name in step.info}
     for name in own:
-        columns[name] = [step.info.get(name) for step in history]
-    return columns
+        found[name] = [step.info.get(name) for step in history]
+    return found
 
 
 def fit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,8 @@ class ChainSampler(Fitter):
                 if record.worth_a_look:
                     figures = record.look()
                 if _shown(number, self.draws):
-                    yield _move(now, {"phase": "draws", "draw": number, "chains": count, **figures})
+                    told = {"phase": "draws", "draw": number, "chains": count, **figures}
+                    yield replace(_move(now, told), drawn=record.so_far)
         except Stop:
             if record.done < 4:
                 raise

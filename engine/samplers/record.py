@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.errors import OptionError
 from engine.fitters.base import Outcome, Work
-from engine.results import FitResult
+from engine.results import Drawn, FitResult
 from engine.samplers.chains import Round
 from engine.samplers.diagnostics import diagnose
 from engine.samplers.origin import Origin
@@ -78,6 +78,13 @@ class Record:
         found = {"rhat": float(np.max(figures.rhat)), "ess_bulk": float(np.min(figures.ess_bulk))}
         diverging = self._stats.get("diverging")
         return {**found, "divergences": 0.0 if diverging is None else float(np.nansum(diverging))}
+
+    def so_far(self) -> Drawn:
+        """Return a copy of the draws and figures up to now."""
+        return Drawn(
+            self._x[:, : self.done].copy(),
+            {name: values[:, : self.done].copy() for name, values in self._stats.items()},
+        )
 
     def outcome(self, origin: Origin, *, sort_labels: bool, limits: Mapping[str, float]) -> Outcome:
         """Return the posterior that the draws so far make."""

@@ -101,7 +101,7 @@ def make_step(number: int) -> Step:
 def test_steps_are_thinned_but_the_first_and_last_are_sent():
     sent = []
     times = iter([value for number in range(200) for value in [number * 0.001] * 2])
-    reporter = StepReporter(sent.append, lambda: next(times))
+    reporter = StepReporter(sent.append, now=lambda: next(times))
     for number in range(100):
         reporter(make_step(number))
     reporter.finish()

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from dashboard.jobs.seen import SeenJobs
-from dashboard.store import NotAllowed, NotFound, Reach, RunStatus, Store, StoreError
+from dashboard.store import NOBODY, NotAllowed, NotFound, Reach, RunStatus, Store, StoreError
 from dashboard.store.journal import Journal, new_note
+from dashboard.store.queue import Queue
 from dashboard.store.sharing import Sharing
 from tests.dashboard.people import FAR, World, world
 
@@ -57,6 +58,11 @@ ONLY_INSIDE: dict[str, Call] = {
     "Store.run_counts": lambda store, w: store.run_counts(),
     "Store.advance_run": lambda store, w: store.advance_run(w.run, RunStatus.RUNNING),
     "Store.purge_runs": lambda store, w: store.purge_runs(datetime(2000, 1, 1, tzinfo=UTC)),
+    "Queue.waiting_of": lambda store, w: store.queue.waiting_of(""),
+    "Queue.used_since": lambda store, w: store.queue.used_since(datetime(2000, 1, 1, tzinfo=UTC)),
+    "Queue.usual_seconds": lambda store, w: store.queue.usual_seconds(w.project, "lm"),
+    "Queue.give_back_attempt": lambda store, w: store.queue.give_back_attempt(w.run),
+    "Queue.bytes_of": lambda store, w: store.queue.bytes_of(""),
 }
 OF_NO_PROJECT = {
     "Store.close",
@@ -67,13 +73,14 @@ OF_NO_PROJECT = {
     "Store.receive",
     "Store.seen_by",
     "Sharing.opened",
+    "Queue.entries",  # each sees their own: below
 }
 
 
 def methods() -> set[str]:
     return {
         f"{kind.__name__}.{name}"
-        for kind in (Store, Journal, Sharing)
+        for kind in (Store, Journal, Sharing, Queue)
         for name, _ in inspect.getmembers(kind, inspect.isfunction)
         if not name.startswith("_")
     }
@@ -247,3 +254,13 @@ def test_a_run_is_of_whoever_asked_for_it(people):
     run = people.store.seen_by(people.who["writer"]).create_run(people.project, {}, "lm", {})
     assert people.store.run(run.id).account_id == people.who["writer"].id
     assert people.store.run(people.run).account_id == people.who["owner"].id
+
+
+def test_the_queue_shows_each_their_own_runs(people):
+    owner, other = (people.store.seen_by(people.who[who]) for who in ("owner", "writer"))
+    other.create_run(people.project, {}, "lm", {})
+    mine = owner.create_run(people.project, {}, "nuts", {})
+    assert mine.id in [one.id for one in owner.queue.entries()]
+    assert {one.fitter for one in other.queue.entries()} == {"lm"}
+    assert people.store.seen_by(NOBODY).queue.entries() == []
+    assert len(people.store.queue.entries()) >= 2

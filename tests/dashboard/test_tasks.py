@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from distributed import Client
 
-from dashboard.jobs.cluster import connect, start_cluster, stop_cluster
 from dashboard.jobs.tasks import MOST, TaskError, Tasks
+from dashboard.jobs.workers import Workers
 
 
 def count(argument: dict[str, Any], send: Callable[[Any], None], should_stop: Callable[[], bool]) -> Any:
@@ -27,17 +26,15 @@ def count(argument: dict[str, Any], send: Callable[[Any], None], should_stop: Ca
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    cluster = start_cluster(1, 1)
-    client = connect(cluster)
-    yield client
-    client.close()
-    stop_cluster(cluster)
+def workers() -> Iterator[Workers]:
+    workers = Workers(n_workers=1)
+    yield workers
+    workers.close()
 
 
 @pytest.fixture
-def tasks(client: Client) -> Iterator[Tasks]:
-    tasks = Tasks(client)
+def tasks(workers: Workers) -> Iterator[Tasks]:
+    tasks = Tasks(workers)
     yield tasks
     tasks.close()
 

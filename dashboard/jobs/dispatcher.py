@@ -1,0 +1,407 @@
+"""The queue: the database holds it, and this moves runs from there to workers and records their ends.
+
+One thread of its own makes every move (start, end, cancel, look round), one after another, so no two of them can
+meet in the middle. At most as many runs as there are free places are handed to Dask: the rest wait in the database,
+where they can be seen, put in order, cancelled at once, and found again by the next server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from distributed import Future
+from sqlalchemy.exc import DBAPIError
+
+from dashboard.jobs import endings
+from dashboard.jobs.endings import End, Verdict
+from dashboard.jobs.events import Event, EventHub
+from dashboard.jobs.job import job_of
+from dashboard.jobs.limits import Limits, too_long
+from dashboard.jobs.order import (
+    UNKNOWN_SECONDS,
+    Choice,
+    Going,
+    Slots,
+    Usage,
+    Waiting,
+    in_order,
+    next_run,
+)
+from dashboard.jobs.watch import CANCEL_FLAG, LEAVE_FLAG
+from dashboard.jobs.worker import LOST, Outcome
+from dashboard.jobs.workers import MEMORY_TOPIC, TOPIC, Workers, every
+from dashboard.store import Run, RunStatus, Store, StoreError
+from dashboard.store.queue import Entry
+
+TICK_SECONDS = 1.0
+# A move that the database did not take is made again after this long.
+AGAIN_SECONDS = 3.0
+# A fit that has noticed that it has to stop may take this long to judge and write what it has.
+WRITE_SECONDS = 120.0
+# A stopping server waits this long for its fits to leave a checkpoint.
+LEAVE_SECONDS = 3.0
+
+logger = logging.getLogger("residua.jobs")
+
+
+@dataclass
+class Active:
+    """A run on a worker, as this server knows it."""
+
+    going: Going
+    attempt: int
+    future: Future[Outcome] = field(init=False)
+    beat: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=time.monotonic)
+    address: str | None = None
+    memory: int = 0
+    cancel_at: float | None = None
+
+
+class Dispatcher:
+    """Decides what runs. `cancel_grace` is how many seconds a fit has to notice that it was cancelled."""
+
+    def __init__(
+        self,
+        store: Store,
+        workers: Workers,
+        hub: EventHub,
+        limits: Limits,
+        *,
+        torch_threads: int,
+        cancel_grace: float,
+    ) -> None:
+        self._store = store
+        self._workers = workers
+        self._hub = hub
+        self._limits = limits
+        self._torch_threads = torch_threads
+        self.cancel_grace = cancel_grace
+        self._active: dict[str, Active] = {}
+        self._ending: list[Going] = []
+        self._out_of_memory: set[str] = set()
+        self._usage = Usage(limits.half_life)
+        self._slots = Slots(0)
+        self._closed = False
+        self.trouble = ""
+        self._moves = ThreadPoolExecutor(1, thread_name_prefix="residua-jobs")
+        self._stop_clock = threading.Event()
+        self._ticking = False
+        workers.listen(TOPIC, self._received)
+        workers.listen(MEMORY_TOPIC, self._memory_told)
+
+    def begin(self) -> None:
+        """Take over what an earlier server left, and start."""
+        self._count_earlier()
+        self._recover()
+        self.later(self._dispatch)
+        every(TICK_SECONDS, self._clock, self._stop_clock)
+
+    def later(self, move: Callable[..., None], *arguments: Any) -> None:
+        """Queue a move behind those that were asked for before; one that the database did not take comes again."""
+
+        def guarded() -> None:
+            try:
+                move(*arguments)
+            except DBAPIError as error:
+                logger.error("The database did not answer: %s", str(error.orig).partition("\n")[0])
+                again = threading.Timer(AGAIN_SECONDS, self.later, (move, *arguments))
+                again.daemon = True
+                again.start()
+            except Exception:
+                logger.exception("A step of the queue failed: %s", getattr(move, "__name__", move))
+
+        with contextlib.suppress(RuntimeError):  # shut down already
+            self._moves.submit(guarded)
+
+    def submitted(self) -> None:
+        """Something waits."""
+        self.later(self._dispatch)
+
+    def cancel(self, run_id: str) -> None:
+        """Ask a run to stop."""
+        self.later(self._cancel, run_id)
+
+    def order(self) -> list[str]:
+        """The ids of the waiting runs in the order in which they would start. Reads the database."""
+        waiting = [_waiting(one) for one in self._store.queue.entries(RunStatus.QUEUED)]
+        now = time.time()
+        return in_order(waiting, self._going(), self._usage.all(now), now, self._slots)
+
+    def memory_of(self, run_id: str) -> int:
+        """Bytes that the process of a running fit holds, as it told last; 0 when nothing is known."""
+        active = self._active.get(run_id)
+        return 0 if active is None else active.memory
+
+    def close(self) -> None:
+        """Let what runs leave a checkpoint, and put it back into the queue for the next server."""
+        self._closed = True
+        self._stop_clock.set()
+        self._moves.submit(self._leave).result()
+        self._moves.shutdown(wait=True, cancel_futures=True)
+
+    # --- moves: each runs on the one thread of self._moves
+
+    def _count_earlier(self) -> None:
+        since = datetime.now(UTC) - timedelta(seconds=10 * self._limits.half_life)
+        found = [
+            (who, a.timestamp(), b.timestamp()) for who, a, b in self._store.queue.used_since(since) if b
+        ]
+        for who, began, ended in sorted(found, key=lambda one: one[2]):
+            self._usage.add(who, began, ended)
+
+    def _recover(self) -> None:
+        """Deal with what an earlier server left running: what has ended is recorded, the rest goes on."""
+        for run in self._store.runs_with_status(RunStatus.RUNNING):
+            self._settle(run, End(None, endings.STOPPED_SERVER))
+
+    def _dispatch(self) -> None:
+        """Hand waiting runs to free workers, by whose turn it is."""
+        while not self._closed:
+            entries = self._store.queue.entries(RunStatus.QUEUED)
+            if not entries:
+                return
+            self._slots = self._workers.slots()
+            now = time.time()
+            choice = next_run(
+                [_waiting(one) for one in entries],
+                self._going(),
+                self._usage.all(now),
+                now,
+                self._slots,
+                self._limits.rules,
+            )
+            if choice is None:
+                return
+            self._start(choice)
+
+    def _start(self, choice: Choice) -> None:
+        run = self._store.run(choice.run.run)
+        if self._finished_earlier(run):
+            return
+        try:
+            job = job_of(self._store, run, self._limits, self._torch_threads, gpu=choice.gpu)
+        except StoreError as error:
+            self._end(run, Verdict(RunStatus.FAILED, str(error), error=str(error)))
+            return
+        folder = self._store.run_folder(run.id)
+        for flag in (CANCEL_FLAG, LEAVE_FLAG):
+            (folder / flag).unlink(missing_ok=True)
+        started = self._store.advance_run(run.id, RunStatus.RUNNING, message="Fitting.")
+        if started is None:
+            return
+        job["attempt"] = started.attempts
+        self._hub.publish(run.id, state_event(started))
+        going = Going(run.id, choice.run.user, time.time(), choice.run.seconds, choice.gpu)
+        active = self._active[run.id] = Active(going, started.attempts)  # before its worker says anything
+        plain = bool(self._slots.gpu and self._slots.cpu)
+        active.future = future = self._workers.submit(job, gpu=choice.gpu, plain=plain)
+        future.add_done_callback(lambda done: self.later(self._ended, run.id, done))
+
+    def _finished_earlier(self, run: Run) -> bool:
+        """Whether a process that outlived its server has brought this run to its end; it is recorded then."""
+        verdict = endings.on_disk(self._store.run_folder(run.id)) if run.attempts else None
+        if verdict is None:
+            return False
+        if self._store.advance_run(run.id, RunStatus.RUNNING, message="Fitting.") is not None:
+            self._end(run, verdict)
+        return True
+
+    def _ended(self, run_id: str, future: Future[Outcome]) -> None:
+        """Record how a worker's task ended and start the next run."""
+        active = self._active.get(run_id)
+        if active is None or active.future is not future:
+            return  # given up before
+        end = endings.of_future(future, self._out_of_memory)
+        last = None if end.outcome is None else end.outcome["last_step"]
+        if last is not None and last["number"] > self._hub.last_step(run_id):
+            self._hub.publish(run_id, last)
+        self._settle(self._store.run(run_id), end)
+        self._dispatch()
+
+    def _settle(self, run: Run, end: End) -> None:
+        """Record an end, or put a run whose worker went away back into the queue."""
+        folder = self._store.run_folder(run.id)
+        active = self._active.get(run.id)
+        cancelled = (folder / CANCEL_FLAG).exists() or (active is not None and active.cancel_at is not None)
+        found = endings.on_disk(folder) if end.outcome is None else None
+        verdict = found or endings.verdict(end, run.attempts, self._limits.retries, cancelled=cancelled)
+        if verdict.status is RunStatus.QUEUED:
+            self._forget(run)
+            again = self._store.advance_run(run.id, RunStatus.QUEUED, message=verdict.message)
+            if again is not None:
+                logger.warning("Run %s: %s", run.id, verdict.message)
+                self._hub.publish(run.id, state_event(again))
+        else:
+            self._end(run, verdict)
+
+    def _end(self, run: Run, verdict: Verdict) -> None:
+        folder = self._store.run_folder(run.id)
+        ended = self._store.advance_run(
+            run.id,
+            verdict.status,
+            message=verdict.message[:2000],
+            error=verdict.error and verdict.error[:4000],
+            converged=verdict.converged,
+            chi2_dof=verdict.chi2_dof,
+            bytes=endings.size_of(folder),
+        )
+        self._forget(run)
+        endings.tidy(folder)
+        if ended is not None:
+            self._hub.publish(run.id, state_event(ended))
+
+    def _forget(self, run: Run) -> None:
+        active = self._active.pop(run.id, None)
+        if active is not None:
+            self._usage.add(active.going.user, active.going.since, time.time())
+
+    def _cancel(self, run_id: str) -> None:
+        active = self._active.get(run_id)
+        if active is None:
+            run = self._store.run(run_id)
+            if run.status is RunStatus.QUEUED:
+                self._end(run, Verdict(RunStatus.CANCELLED, endings.NOT_STARTED))
+            return
+        if active.cancel_at is None:
+            folder = self._store.run_folder(run_id)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / CANCEL_FLAG).touch()
+            self._force_after(active, run_id, self.cancel_grace)
+
+    def _force_after(self, active: Active, run_id: str, seconds: float) -> None:
+        active.cancel_at = time.monotonic() + seconds
+        timer = threading.Timer(seconds, self.later, (self._end_by_force, run_id, active.attempt))
+        timer.daemon = True
+        timer.start()
+
+    def _end_by_force(self, run_id: str, attempt: int) -> None:
+        """Record the end of a run that did not stop by itself, and end its worker process."""
+        active = self._active.get(run_id)
+        if active is None or active.attempt != attempt or time.monotonic() < (active.cancel_at or 0.0):
+            return
+        self._end_worker(active)
+        self._end(self._store.run(run_id), Verdict(RunStatus.CANCELLED, endings.ENDED_WORKER))
+        self._dispatch()
+
+    # --- looking round
+
+    def _clock(self) -> None:
+        if not self._ticking:
+            self._ticking = True
+            self.later(self._look_round)
+
+    def _look_round(self) -> None:
+        """See who went away without a word, and start what can be started by now."""
+        self._ticking = False
+        if self._closed:
+            return
+        away = self._workers.reconnected()
+        self.trouble = "" if self._workers.connected else endings.NO_SCHEDULER
+        now = time.monotonic()
+        for run_id, active in list(self._active.items()):
+            # A worker that is being started has to load everything first.
+            patience = self._limits.heartbeat_seconds * (3 if active.address is None else 1)
+            silent = now - active.beat > patience
+            if away or silent:
+                why = endings.LOST_SCHEDULER if away else endings.SILENT
+                if silent:
+                    self._end_worker(active)
+                self._settle(self._store.run(run_id), End(None, why))
+            elif self._overdue(active, now):
+                self._end_worker(active)
+                sentence = too_long(self._limits.fit_seconds)
+                self._end(self._store.run(run_id), Verdict(RunStatus.CANCELLED, sentence))
+        self._dispatch()
+
+    def _end_worker(self, active: Active) -> None:
+        """End the process of a run that does not answer; until it is gone, nothing else is given to it."""
+        self._ending.append(active.going)
+
+        def gone() -> None:
+            self._ending.remove(active.going)
+            self._dispatch()
+
+        self._workers.end(active.future, active.address, lambda: self.later(gone))
+
+    def _overdue(self, active: Active, now: float) -> bool:
+        """Whether a fit does not even notice that its time is over."""
+        most = self._limits.fit_seconds
+        return bool(most) and active.cancel_at is None and now - active.began > most + WRITE_SECONDS
+
+    def _leave(self) -> None:
+        for run_id in self._active:
+            with contextlib.suppress(OSError):
+                (self._store.run_folder(run_id) / LEAVE_FLAG).touch()
+        deadline = time.monotonic() + LEAVE_SECONDS
+        while self._workers.connected and time.monotonic() < deadline:
+            if all(active.future.done() for active in self._active.values()):
+                break
+            time.sleep(0.02)
+        for run_id, active in list(self._active.items()):
+            run = self._store.run(run_id)
+            if active.future.status == "finished":
+                end = endings.of_future(active.future)
+                if end.outcome is not None and end.outcome["status"] != LOST:
+                    self._settle(run, end)
+                    continue
+            if self._store.advance_run(run_id, RunStatus.QUEUED, message=endings.PUT_BACK) is not None:
+                self._store.queue.give_back_attempt(run_id)
+
+    # --- what workers say, on the Dask client's own thread
+
+    def _received(self, event: tuple[float, Any]) -> None:
+        _, message = event
+        if not isinstance(message, dict):
+            return
+        # A shared scheduler carries the messages of other servers' runs too, and of processes that were given up.
+        active = self._active.get(message["run"])
+        if active is None or active.attempt != message["attempt"]:
+            return
+        active.beat = time.monotonic()
+        if message["type"] == "beat":
+            active.memory, active.address = int(message["memory"]), message["address"]
+        elif message["type"] == "stopping":
+            if active.cancel_at is not None:
+                self._force_after(active, message["run"], WRITE_SECONDS)
+        else:
+            told = {key: value for key, value in message.items() if key not in ("attempt", "address")}
+            self._hub.publish(message["run"], told)
+
+    def _memory_told(self, event: tuple[float, Any]) -> None:
+        _, message = event
+        if isinstance(message, dict):
+            self._out_of_memory.add(str(message.get("worker")))
+
+    def _going(self) -> list[Going]:
+        return [*(active.going for active in list(self._active.values())), *self._ending]
+
+
+def _waiting(entry: Entry) -> Waiting:
+    seconds = entry.expected_seconds
+    return Waiting(
+        entry.id,
+        entry.account_id,
+        entry.created.timestamp(),
+        UNKNOWN_SECONDS if seconds is None else seconds,
+        entry.device,
+    )
+
+
+def state_event(run: Run) -> Event:
+    """What pages are told of a run."""
+    return {
+        "type": "state",
+        "status": str(run.status),
+        "message": run.message,
+        "chi2_dof": run.chi2_dof,
+        "converged": run.converged,
+    }

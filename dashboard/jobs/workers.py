@@ -1,0 +1,216 @@
+"""The worker processes: how many are free, who does what, and how to end one that hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future as Pending
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+from distributed import Client, Future, LocalCluster, Security
+
+from dashboard.jobs.cluster import CLOSE_SECONDS, JobsError, connect, start_cluster, stop_cluster
+from dashboard.jobs.order import Slots
+from dashboard.jobs.worker import TOPIC, Job, Outcome, WarmUp, ready, run_fit
+
+# What a nanny tells when it ends a worker that took too much memory.
+MEMORY_TOPIC = "worker-restart-memory"
+GPU = "GPU"
+GONE_SECONDS = 5.0
+Handler = Callable[[tuple[float, Any]], None]
+
+logger = logging.getLogger("residua.jobs")
+
+
+class Workers:
+    """`n_workers` processes of our own, or those of the Dask scheduler at an address.
+
+    A scheduler elsewhere may go away and come back: :meth:`reconnected` sees to it.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_workers: int = 1,
+        scheduler: str | None = None,
+        security: Security | None = None,
+        torch_threads: int = 1,
+        memory: int = 0,
+    ) -> None:
+        self._n_workers = n_workers
+        self._address = scheduler
+        self._security = security
+        self._torch_threads = torch_threads
+        self._handlers: dict[str, Handler] = {}
+        self._cluster: LocalCluster | None = None
+        if scheduler:
+            self.client: Client = connect(scheduler, security)
+        else:
+            self._cluster = start_cluster(n_workers, torch_threads, memory)
+            self.client = connect(self._cluster)
+        self._scheduler_id = self._info()["id"]
+        self._helpers = ThreadPoolExecutor(2, thread_name_prefix="residua-jobs-helper")
+        self._warm = self._prepare()
+
+    def listen(self, topic: str, handler: Handler) -> None:
+        """Call back with each event of a topic, on the Dask client's own thread."""
+        self._handlers[topic] = handler
+        self.client.subscribe_topic(topic, handler)
+
+    def submit(self, job: Job, *, gpu: bool, plain: bool) -> Future[Outcome]:
+        """Give a job to a worker, one with a GPU or (where ``plain``) one without."""
+        only = [address for address, one in self._workers().items() if not one["resources"].get(GPU)]
+        where: dict[str, Any] = {"resources": {GPU: 1}} if gpu else {"workers": only} if plain else {}
+        # A task of the same name that was lost must not stand for this one.
+        key = f"residua-{job['run']}-{job['attempt']}"
+        return self.client.submit(run_fit, job, key=key, pure=False, retries=0, **where)
+
+    def slots(self) -> Slots:
+        """How many fits can run at once."""
+        workers = self._workers().values()
+        with_gpu = sum(
+            int(min(one["resources"][GPU], one["nthreads"])) for one in workers if one["resources"].get(GPU)
+        )
+        plain = sum(int(one["nthreads"]) for one in workers if not one["resources"].get(GPU))
+        # A worker of our own that is being started again counts: what is given to it waits a second.
+        return Slots(self._n_workers if self._cluster is not None else plain, with_gpu)
+
+    def facts(self) -> list[dict[str, Any]]:
+        """What is known of each worker: address, host, threads, resources, memory in use and allowed in bytes."""
+        return [
+            {
+                "address": address,
+                "host": one["host"],
+                "threads": one["nthreads"],
+                "gpu": bool(one["resources"].get(GPU)),
+                "memory": one["metrics"].get("memory", 0),
+                "memory_limit": one["memory_limit"] or 0,
+                "cpu": one["metrics"].get("cpu", 0.0),
+            }
+            for address, one in self._workers().items()
+        ]
+
+    @property
+    def count(self) -> int:
+        """How many worker processes are there now."""
+        return len(self._workers())
+
+    @property
+    def connected(self) -> bool:
+        """Whether the scheduler is there."""
+        return self.client.status == "running"
+
+    def reconnected(self) -> bool:
+        """Look whether the scheduler is another one than before, or gone; True when work given to it is lost.
+
+        Where it is gone, one at the same address is looked for, at each call.
+        """
+        if self._cluster is not None:
+            return False
+        if self.connected:
+            with contextlib.suppress(Exception):
+                if self._info()["id"] == self._scheduler_id:
+                    return False
+        with contextlib.suppress(Exception):
+            self.client.close(timeout=1)
+        try:
+            self.client = connect(self._address or "", self._security)
+            self._scheduler_id = self._info()["id"]
+        except (JobsError, OSError, TimeoutError):
+            return True
+        for topic, handler in self._handlers.items():
+            self.client.subscribe_topic(topic, handler)
+        self._warm = self._prepare()
+        logger.warning("Connected to the scheduler at %s again", self._address)
+        return True
+
+    def end(self, future: Future[Outcome], address: str | None, gone: Callable[[], None]) -> None:
+        """End the worker process that works on this, without waiting; it is started again.
+
+        ``gone`` is called when the process is no more, on another thread.
+        """
+
+        def restart() -> None:
+            busy = [one for one, keys in self.client.processing().items() if future.key in keys]
+            if address is not None and address not in busy:
+                busy.append(address)
+            # Forget the task first: Dask gives the tasks of a restarted worker to another one.
+            future.cancel()
+            own = {} if self._cluster is None else {one.worker_address: one.pid for one in self._nannies()}
+            try:
+                for one in busy:
+                    if own.get(one):
+                        os.kill(own[one], signal.SIGKILL)
+                elsewhere = [one for one in busy if not own.get(one)]
+                if elsewhere:
+                    self.client.restart_workers(elsewhere, timeout=30, raise_for_error=False)
+            except Exception:
+                logger.exception("The worker of %s could not be ended", future.key)
+            deadline = time.monotonic() + GONE_SECONDS
+            while time.monotonic() < deadline and any(one in own and one in self._workers() for one in busy):
+                time.sleep(0.02)
+            gone()
+
+        self._helpers.submit(restart)
+
+    def wait_until_warm(self, timeout: float | None = None) -> None:
+        """Return once the workers have loaded everything a fit needs; TimeoutError after `timeout` seconds."""
+        self._warm.result(timeout)
+        self.client.wait_for_workers(max(1, self._n_workers if self._cluster is not None else 1), timeout)
+        waiting = [
+            self.client.submit(ready, key=f"ready-{address}", pure=False, workers=[address])
+            for address in self._workers()
+        ]
+        for future in waiting:
+            future.result(timeout)
+
+    def close(self) -> None:
+        """Stop the workers that are ours, and leave the others."""
+        self._helpers.shutdown(wait=False, cancel_futures=True)
+        # Workers that are still loading would be cut off in the middle of an answer, with much noise in the log.
+        wait([self._warm], timeout=CLOSE_SECONDS)
+        with contextlib.suppress(Exception):  # the scheduler may be gone already
+            self.client.close(timeout=CLOSE_SECONDS)
+        if self._cluster is not None:
+            stop_cluster(self._cluster)
+
+    def _prepare(self) -> Pending[Any]:
+        return self._helpers.submit(
+            self.client.register_plugin, WarmUp(self._torch_threads), name=WarmUp.name
+        )
+
+    def _nannies(self) -> list[Any]:
+        return [] if self._cluster is None else list(self._cluster.workers.values())
+
+    def _info(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.scheduler_info()
+        return found
+
+    def _workers(self) -> dict[str, dict[str, Any]]:
+        """Facts of each worker by address; none while the scheduler is away."""
+        try:
+            workers: dict[str, dict[str, Any]] = self._info()["workers"]
+        except Exception:  # whatever way it went
+            return {}
+        return workers
+
+
+def every(seconds: float, call: Callable[[], None], stop: threading.Event) -> threading.Thread:
+    """Call again and again on a thread of its own, until ``stop`` is set."""
+
+    def run() -> None:
+        while not stop.wait(seconds):
+            call()
+
+    thread = threading.Thread(target=run, name="residua-jobs-clock", daemon=True)
+    thread.start()
+    return thread
+
+
+__all__ = ["MEMORY_TOPIC", "TOPIC", "Workers", "every"]

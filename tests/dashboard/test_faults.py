@@ -1,0 +1,235 @@
+"""What goes wrong on real machines: processes that are killed, hang, or run out of memory or disk."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.jobs import Jobs, LimitError, Limits, endings
+from dashboard.jobs.keeper import CHECKPOINT
+from dashboard.store import Run, RunStatus, Store, Who
+from dashboard.store.people import Role
+from tests.dashboard.fits import slow_project, small_project
+from tests.dashboard.waiting import SECONDS, ended, stepped, wait_for
+
+OFTEN = Limits(checkpoint_seconds=0.1, retries=1)
+# Some seconds of work in many small steps.
+LONG: dict[str, Any] = {"draws": 1500, "warmup": 20, "chains": 2, "start": "here"}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = Store(tmp_path_factory.mktemp("data"))
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def jobs(store: Store) -> Iterator[Jobs]:
+    jobs = Jobs(store, n_workers=1, limits=OFTEN, cancel_grace=1.0)
+    jobs.wait_until_warm(SECONDS)
+    yield jobs
+    jobs.close()
+
+
+def signal_workers(number: int) -> None:
+    for child in multiprocessing.active_children():
+        assert child.pid is not None
+        os.kill(child.pid, number)
+
+
+def kept(store: Store, run: Run) -> bool:
+    return (store.run_folder(run.id) / CHECKPOINT).exists()
+
+
+def start_sampling(jobs: Jobs, store: Store, **more: Any) -> Run:
+    """A run of a sampler that has some draws on disk."""
+    project = small_project(store)
+    run = jobs.submit(project.id, project.description, "metropolis", {**LONG, **more})
+    drawing = lambda: any(  # noqa: E731
+        event["type"] == "step" and event["info"].get("phase") == "draws" and event["info"]["draw"] > 100
+        for event in jobs.events(run.id)
+    )
+    wait_for(lambda: drawing() and kept(store, run))
+    return run
+
+
+def test_a_fit_whose_worker_is_killed_goes_on_from_its_checkpoint(jobs, store):
+    run = start_sampling(jobs, store)
+    small = small_project(store)
+    waiting = jobs.submit(small.id, small.description)
+    signal_workers(signal.SIGKILL)
+    wait_for(lambda: store.run(run.id).attempts == 2 or store.run(run.id).status is RunStatus.QUEUED)
+    run = ended(jobs, store, run)
+    assert run.status is RunStatus.FINISHED, run.message
+    assert run.attempts == 2
+    messages = [event["message"] for event in jobs.events(run.id) if event["type"] == "state"]
+    assert any(
+        "The worker process ended in the middle of this fit. It goes on from its last checkpoint" in one
+        and "attempt 2 of 2" in one
+        for one in messages
+    )
+    record = json.loads((store.run_folder(run.id) / "result.json").read_text())
+    assert record["options"]["draws"] == LONG["draws"]
+    assert any("are from the run that this one goes on from" in note for note in record["notes"])
+    assert record["history"]["step"] == sorted(record["history"]["step"]), "counted through"
+    assert ended(jobs, store, waiting).status is RunStatus.FINISHED, "and nobody else is harmed"
+    assert {path.name for path in store.run_folder(run.id).iterdir()} == {
+        "result.json",
+        "images.fits",
+        "parameters.ecsv",
+        "fit.yaml",
+        "draws.nc",
+    }
+
+
+def test_a_fit_that_ends_its_worker_each_time_fails_with_the_reason(jobs, store, monkeypatch):
+    monkeypatch.setattr(jobs.dispatcher, "_limits", Limits(retries=0))
+    project = slow_project(store)
+    run = jobs.submit(project.id, project.description)
+    wait_for(lambda: stepped(jobs, run))
+    signal_workers(signal.SIGKILL)
+    run = ended(jobs, store, run)
+    assert run.status is RunStatus.FAILED
+    assert "The worker process ended in the middle of this fit. That happened once" in run.message
+    assert "smaller window" in run.message
+
+
+@pytest.mark.parametrize(
+    ("attempts", "status", "words"),
+    [
+        (1, RunStatus.QUEUED, "attempt 2 of 3"),
+        (2, RunStatus.QUEUED, "attempt 3 of 3"),
+        (3, RunStatus.FAILED, "That happened 3 times, so it is not tried again"),
+    ],
+)
+def test_a_lost_attempt_is_made_again_at_most_twice(attempts, status, words):
+    verdict = endings.verdict(endings.End(None, endings.KILLED_WORKER), attempts, 2, cancelled=False)
+    assert verdict.status is status
+    assert words in verdict.message
+    asked = endings.verdict(endings.End(None, endings.KILLED_WORKER), attempts, 2, cancelled=True)
+    assert asked.status is RunStatus.CANCELLED
+
+
+def test_a_worker_that_gives_no_sign_is_given_up(jobs, store, monkeypatch):
+    monkeypatch.setattr(
+        jobs.dispatcher, "_limits", Limits(checkpoint_seconds=0.1, retries=1, heartbeat_seconds=8)
+    )
+    jobs.wait_until_warm(SECONDS)  # after the test before this one
+    run = start_sampling(jobs, store)
+    signal_workers(signal.SIGSTOP)
+    wait_for(lambda: store.run(run.id).attempts == 2)
+    run = ended(jobs, store, run)
+    assert run.status is RunStatus.FINISHED, run.message
+    messages = [event["message"] for event in jobs.events(run.id) if event["type"] == "state"]
+    assert any("gave no sign of life" in one for one in messages)
+
+
+def test_a_hung_fit_is_cancelled_within_seconds(jobs, store):
+    run = start_sampling(jobs, store)
+    signal_workers(signal.SIGSTOP)
+    jobs.cancel(run.id)
+    wait_for(lambda: store.run(run.id).status.ended, seconds=6)
+    run = store.run(run.id)
+    assert run.status is RunStatus.CANCELLED
+    assert "did not answer, so its worker was ended" in run.message
+    small = small_project(store)
+    assert ended(jobs, store, jobs.submit(small.id, small.description)).status is RunStatus.FINISHED
+
+
+def test_a_fit_may_take_only_so_long_and_keeps_what_it_has(jobs, store, monkeypatch):
+    monkeypatch.setattr(jobs.dispatcher, "_limits", Limits(fit_seconds=2))
+    project = small_project(store)
+    run = jobs.submit(project.id, project.description, "metropolis", {**LONG, "draws": 400_000})
+    run = ended(jobs, store, run)
+    assert run.status is RunStatus.CANCELLED
+    assert "Stopped after 2 s, the most that one fit may take here (--max-fit-seconds)" in run.message
+    assert (store.run_folder(run.id) / "draws.nc").exists()
+
+
+def test_a_fit_may_take_only_so_much_memory(jobs, store, monkeypatch):
+    monkeypatch.setattr(jobs.dispatcher, "_limits", Limits(fit_memory=50_000_000))
+    project = slow_project(store)
+    run = ended(jobs, store, jobs.submit(project.id, project.description))
+    assert run.status is RunStatus.CANCELLED
+    assert "Stopped at 50 MB of memory, the most that one fit may take" in run.message
+
+
+def test_a_submission_over_a_limit_is_refused_with_the_way_out(jobs, store, monkeypatch):
+    slow = slow_project(store)
+    ann, bob = (
+        store.seen_by(Who(account=store.accounts.add(name, role=Role.ADMIN))) for name in ("ann", "bob")
+    )
+    first = jobs.submit(slow.id, slow.description)
+    wait_for(lambda: stepped(jobs, first))
+    monkeypatch.setattr(jobs, "limits", Limits(queued_per_user=2))
+    waiting = [jobs.submit(slow.id, slow.description, store=ann) for _ in range(2)]
+    with pytest.raises(LimitError, match=r"2 of your fits wait already.*--max-queued-per-user.*under Jobs"):
+        jobs.submit(slow.id, slow.description, store=ann)
+    other = jobs.submit(slow.id, slow.description, store=bob)
+    monkeypatch.setattr(jobs, "limits", Limits(disk_per_user=1000))
+    with pytest.raises(LimitError, match=r"one person may keep 0 MB \(--quota-mb\). Delete projects or runs"):
+        jobs.submit(slow.id, slow.description, store=ann)
+    assert jobs.dispatcher.order()[0] in (waiting[0].id, other.id)
+    for run in (*waiting, other, first):
+        jobs.cancel(run.id)
+    for run in (*waiting, other, first):
+        assert ended(jobs, store, run).status is RunStatus.CANCELLED
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 400 kB; only root can have one."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    if (
+        shutil.which("mount") is None
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", folder], capture_output=True
+        ).returncode
+    ):
+        pytest.skip("A small file system can only be mounted by root.")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_fails_the_fit_with_a_sentence_and_keeps_what_is_there(jobs, store, tiny_disk):
+    small = small_project(store)
+    before = ended(jobs, store, jobs.submit(small.id, small.description))
+    record = (store.run_folder(before.id) / "result.json").read_bytes()
+    project = slow_project(store)
+    run = store.create_run(project.id, project.description, "lm", {"max_steps": 1})
+    store.run_folder(run.id).symlink_to(tiny_disk)
+    jobs.dispatcher.submitted()
+    wait_for(lambda: store.run(run.id).status.ended)
+    run = store.run(run.id)
+    assert run.status is RunStatus.FAILED
+    assert "The server's disk is full, so the result could not be kept. Delete what is no longer needed" in (
+        run.message
+    )
+    assert not (tiny_disk / "result.json").exists(), "nothing that looks complete"
+    assert (store.run_folder(before.id) / "result.json").read_bytes() == record
+    assert ended(jobs, store, jobs.submit(small.id, small.description)).status is RunStatus.FINISHED
+
+
+def test_a_worker_out_of_memory_is_told_as_such(tmp_path):
+    """Dask's nanny ends a process above its limit: that is no reason to try again."""
+    store = Store(tmp_path / "data")
+    jobs = Jobs(store, n_workers=1, worker_memory=330_000_000, limits=OFTEN)
+    try:
+        project = slow_project(store)
+        run = ended(jobs, store, jobs.submit(project.id, project.description))
+    finally:
+        jobs.close()
+        store.close()
+    assert run.status is RunStatus.FAILED
+    assert "for want of memory" in run.message
