@@ -26,7 +26,7 @@ from dashboard import ui
 from dashboard.api.documents import document_routes
 from dashboard.corner_route import corner_routes
 from dashboard.guard import guard
-from dashboard.jobs import Jobs
+from dashboard.jobs import Jobs, Limits
 from dashboard.listen import check_port, free_port
 from dashboard.pages import compare, fit, home, learn, report, run, runs
 from dashboard.routes import api_routes
@@ -90,6 +90,8 @@ def create_app(settings: Settings, store: Store | None = None) -> App:
             scheduler=settings.scheduler or None,
             torch_threads=settings.torch_threads,
             cancel_grace=settings.cancel_grace,
+            worker_memory=settings.worker_memory_mb * 1_000_000,
+            limits=limits_of(settings),
         )
         ui.setup()
         services = Services(store, jobs, settings)
@@ -104,6 +106,21 @@ def create_app(settings: Settings, store: Store | None = None) -> App:
         raise
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     return App(services, jobs, server, f"http://{host}:{port}/")
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What fits and people may take."""
+    return Limits(
+        running_per_user=settings.max_running_per_user,
+        queued_per_user=settings.max_queued_per_user,
+        fit_seconds=settings.max_fit_seconds,
+        fit_memory=settings.max_fit_memory_mb * 1_000_000,
+        disk_per_user=settings.quota_mb * 1_000_000,
+        kept_for_short=settings.short_places,
+        retries=settings.retries,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        half_life=settings.share_half_life,
+    )
 
 
 def _serve(services: Services, port: int) -> Server:

@@ -115,11 +115,82 @@ class Settings:
         environment=("RESIDUA_ALLOWED_HOSTS",),
     )
     cancel_grace: float = setting(
-        10.0,
-        "Seconds a cancelled fit has to stop by itself before its worker process is ended.",
+        1.5,
+        "Seconds a cancelled fit has to notice that before its worker process is ended.",
         environment=("RESIDUA_CANCEL_GRACE",),
         low=0.1,
         high=3600,
+    )
+    worker_memory_mb: int = setting(
+        0,
+        "Memory, in megabytes, at which a worker process of our own is ended; 0 takes its share of the machine's.",
+        environment=("RESIDUA_WORKER_MEMORY_MB",),
+        low=0,
+        high=100_000_000,
+    )
+    retries: int = setting(
+        2,
+        "How often a fit is started again, from its last checkpoint, when its worker or the server went away.",
+        environment=("RESIDUA_RETRIES",),
+        low=0,
+        high=20,
+    )
+    heartbeat_seconds: float = setting(
+        60.0,
+        "Seconds without a sign of life after which a worker is given up and its fit started again.",
+        environment=("RESIDUA_HEARTBEAT_SECONDS",),
+        low=5,
+        high=86_400,
+    )
+    max_running_per_user: int = setting(
+        0,
+        "Fits of one person that may run at once; the others wait. 0: as many as there are workers.",
+        environment=("RESIDUA_MAX_RUNNING_PER_USER",),
+        low=0,
+        high=10_000,
+    )
+    max_queued_per_user: int = setting(
+        0,
+        "Fits of one person that may wait; further ones are refused. 0: no limit.",
+        environment=("RESIDUA_MAX_QUEUED_PER_USER",),
+        low=0,
+        high=1_000_000,
+    )
+    max_fit_seconds: int = setting(
+        0,
+        "Seconds that one fit may take; then it is stopped, and its best values are kept. 0: no limit.",
+        environment=("RESIDUA_MAX_FIT_SECONDS",),
+        low=0,
+        high=10_000_000,
+    )
+    max_fit_memory_mb: int = setting(
+        0,
+        "Memory, in megabytes, that the process of a fit may take (some 400 of them are its libraries); then it is "
+        "stopped, and its best values are kept. 0: no limit but the worker's.",
+        environment=("RESIDUA_MAX_FIT_MEMORY_MB",),
+        low=0,
+        high=100_000_000,
+    )
+    quota_mb: int = setting(
+        0,
+        "Room on the disk, in megabytes, for the files and results of one person. 0: no limit.",
+        environment=("RESIDUA_QUOTA_MB",),
+        low=0,
+        high=1_000_000_000,
+    )
+    short_places: int = setting(
+        0,
+        "Workers that are kept free for fits that are expected to take less than half a minute.",
+        environment=("RESIDUA_SHORT_PLACES",),
+        low=0,
+        high=10_000,
+    )
+    share_half_life: int = setting(
+        3600,
+        "Seconds after which worker time that somebody has had counts half in the order of the queue.",
+        environment=("RESIDUA_SHARE_HALF_LIFE",),
+        low=60,
+        high=10_000_000,
     )
     open_browser: bool = setting(
         False, "Open the page in a browser once the server is up.", environment=("RESIDUA_OPEN_BROWSER",)
