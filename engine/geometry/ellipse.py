@@ -78,22 +78,22 @@ def metric(axis_ratio: float, position_angle: float) -> tuple[float, float, floa
     )
 
 
+# cos^2, sin cos, sin^2 of an angle, and their derivatives, from 1, cos, sin of twice the angle; a circle's metric.
+_BY_DOUBLE_ANGLE = np.array([[0.5, 0, 0.5, 0, 0, 0], [0.5, 0, -0.5, 0, 1, 0], [0, 0.5, 0, -1, 0, 1]])
+_ROUND = np.array([1.0, 0.0, 1.0])
+
+
 def metric_gradient(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (a, b, c), (..., 3), and their derivatives by axis ratio and angle, (..., 3, 2)."""
-    ratio, angle = parameters[..., 0], parameters[..., 1] * _RADIAN
-    sin, cos = np.sin(angle), np.cos(angle)
-    inverse_square = ratio**-2.0
-    cos_square, product, excess = cos * cos, sin * cos, inverse_square - 1
-    form, slopes = np.empty((*ratio.shape, 3)), np.empty((*ratio.shape, 3, 2))
-    form[..., 0] = 1 + excess * cos_square
-    form[..., 1] = product * excess
-    form[..., 2] = 1 + excess * (1 - cos_square)
-    by_ratio, turn = -2 * inverse_square / ratio, _RADIAN * excess
-    slopes[..., 0, 0], slopes[..., 1, 0] = cos_square * by_ratio, product * by_ratio
-    slopes[..., 2, 0] = (1 - cos_square) * by_ratio
-    slopes[..., 0, 1], slopes[..., 1, 1] = -2 * product * turn, (2 * cos_square - 1) * turn
-    slopes[..., 2, 1] = 2 * product * turn
-    return form, slopes
+    ratio, double = parameters[..., 0], parameters[..., 1] * (2 * _RADIAN)
+    excess = ratio**-2.0 - 1
+    factors = np.empty((*ratio.shape, 3))
+    factors[..., 0], factors[..., 1], factors[..., 2] = 1.0, np.cos(double), np.sin(double)
+    parts = factors @ _BY_DOUBLE_ANGLE
+    slopes = np.empty((*ratio.shape, 3, 2))
+    slopes[..., 0] = parts[..., :3] * (-2 * (excess + 1) / ratio)[..., None]
+    slopes[..., 1] = parts[..., 3:] * (_RADIAN * excess)[..., None]
+    return parts[..., :3] * excess[..., None] + _ROUND, slopes
 
 
 def smallest_scale(axis_ratio: float, position_angle: float) -> float:

@@ -109,23 +109,22 @@ class Galaxy(Model):
         def brightness(many: np.ndarray) -> tuple[Tensor, PullMany]:
             metric, by_geometry = metric_gradient(many[..., 2:at])
             placed = samples.place(many[..., :2], metric)
-            shape, pull_shape = self.profile.shapes(placed.squares, many[..., at:-1], samples.workspace)
-            amplitudes = torch.from_numpy(many[..., -1].copy()).to(shape.device)
-            image, along = placed.average(shape, amplitudes)
+            shapes = self.profile.shapes(placed.squares, many[..., at:-1], samples.arrays)
+            image, along = placed.average(shapes.values, many[..., -1] * shapes.scale)
 
             def pull(scores: Tensor) -> np.ndarray:
-                at_samples, by_area = placed.spread(scores, along)
-                by_squares, by_profile, by_amplitude = pull_shape(at_samples)
-                slopes = placed.slopes(by_squares)
+                at_samples, by_area = placed.spread(samples.arrays.of_tensor(scores), along)
+                by = shapes.pull(at_samples)
+                slopes = placed.slopes(by.squares) * by.factor[..., None]
                 columns = np.empty_like(many)
-                columns[..., :2] = slopes[..., :2] + by_area
+                columns[..., :2] = slopes[..., :2] + by_area * shapes.scale[..., None]
                 columns[..., 2:at] = (slopes[..., None, 2:] @ by_geometry)[..., 0, :]
-                columns[..., at:-1] = by_profile
+                columns[..., at:-1] = by.parameters
                 columns *= many[..., -1:]
-                columns[..., -1] = by_amplitude
+                columns[..., -1] = by.total
                 return columns
 
-            return image, pull
+            return samples.arrays.tensor(image), pull
 
         return Frozen(brightness, tuple(range(self.amplitude)), samples.numbers)
 

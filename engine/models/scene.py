@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -65,27 +66,30 @@ class FrozenScene:
         self._grid, self._stages = grid, stages
         parts = [part for stage in stages for part in stage.parts]
         self.numbers = sum(part.frozen.numbers for part in parts)
-        self._bounded = [(part.columns[:, list(part.frozen.within)], part) for part in parts]
+        held = [(part, list(part.frozen.within)) for part in parts]
+        self._columns = np.concatenate([np.zeros(0, int), *(p.columns[:, i].ravel() for p, i in held)])
+        self._low, self._high = (
+            np.concatenate([np.zeros(0), *(getattr(part.box, side)[:, i].ravel() for part, i in held)])
+            for side in ("low", "high")
+        )
 
     def covers(self, theta: np.ndarray) -> np.ndarray:
         """Return which of ``theta``, (chain, parameter), it can render, (chain,)."""
-        inside = np.ones(len(theta), dtype=bool)
-        for columns, part in self._bounded:
-            inside &= part.box[:, list(part.frozen.within)].holds(theta[:, columns]).all(-1)
-        return inside
+        values = theta[:, self._columns]
+        return np.asarray(((values >= self._low) & (values <= self._high)).all(-1))
 
     def brightness(self, theta: np.ndarray) -> tuple[Tensor, PullMany]:
         """Return the images, (chain, row, column), at ``theta``, (chain, parameter), and their pullback."""
-        grid = self._grid
-        total = torch.zeros((len(theta), grid.height, grid.width), dtype=torch.float64, device=grid.device)
-        pulls = []
+        images, pulls = [], []
         for stage in self._stages:
             done = [(part.columns, *part.frozen.brightness(theta[:, part.columns])) for part in stage.parts]
-            image = done[0][1]
-            for _, other, _ in done[1:]:
-                image = image + other
-            total += Painter.finish(image, stage.convolver, stage.factor)
+            own = functools.reduce(torch.add, [image for _, image, _ in done])
+            images.append(Painter.finish(own, stage.convolver, stage.factor))
             pulls.append((stage, [(columns, pull) for columns, _, pull in done]))
+        if not images:
+            shape = (len(theta), self._grid.height, self._grid.width)
+            images.append(torch.zeros(shape, dtype=torch.float64, device=self._grid.device))
+        total = functools.reduce(torch.add, images)
 
         def pull_all(scores: Tensor) -> np.ndarray:
             slopes = np.zeros_like(theta)

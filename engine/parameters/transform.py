@@ -52,7 +52,9 @@ class Transform:
         self.from_below = np.flatnonzero(below & ~above)
         self.from_above = np.flatnonzero(~below & above)
         self._width = self.upper[self.both] - self.lower[self.both]
-        self._log_width = np.log(self._width)
+        self._log_width = float(np.log(self._width).sum())
+        self._one_sided = np.concatenate((self.from_below, self.from_above))
+        self._signs = np.repeat([1.0, -1.0], (len(self.from_below), len(self.from_above)))
 
     @classmethod
     def of(cls, space: ParameterSpace) -> Transform:
@@ -67,12 +69,11 @@ class Transform:
         x[..., j] = self.lower[j] + np.exp(np.minimum(x[..., j], _LARGEST))
         x[..., k] = self.upper[k] - np.exp(np.minimum(-x[..., k], _LARGEST))
         # Rounding may step over a bound by one digit.
-        return np.asarray(np.clip(x, self.lower, self.upper))
+        return np.asarray(np.minimum(np.maximum(x, self.lower), self.upper))
 
     def runaway(self, z: np.ndarray) -> np.ndarray:
         """Return where a parameter with one bound has left for infinity, (...), of z (..., free)."""
-        far = (z[..., self.from_below] > _LARGEST).any(-1) | (z[..., self.from_above] < -_LARGEST).any(-1)
-        return np.asarray(far)
+        return np.asarray((z[..., self._one_sided] * self._signs > _LARGEST).any(-1))
 
     def unconstrained(self, x: np.ndarray) -> np.ndarray:
         """Return z, (..., free); parameters on a bound are taken a hair inside it."""
@@ -89,20 +90,23 @@ class Transform:
 
     def slopes(self, z: np.ndarray) -> Slopes:
         """Return the derivatives at ``z``, (..., free)."""
-        first, second = np.ones_like(z, dtype=float), np.zeros_like(z, dtype=float)
-        gradient, curvature = np.zeros_like(z, dtype=float), np.zeros_like(z, dtype=float)
+        first, gradient, curvature = np.ones(z.shape), np.zeros(z.shape), np.zeros(z.shape)
         i, j, k = self.both, self.from_below, self.from_above
-        s, rest = expit(z[..., i]), expit(-z[..., i])
-        first[..., i] = self._width * s * rest
-        gradient[..., i] = rest - s
-        curvature[..., i] = 2 * s * rest
-        first[..., j], gradient[..., j] = np.exp(np.minimum(z[..., j], _LARGEST)), 1.0
-        first[..., k], gradient[..., k] = np.exp(np.minimum(-z[..., k], _LARGEST)), -1.0
+        log_jacobian = np.zeros(z.shape[:-1])
+        if len(i):
+            own = z[..., i]
+            s, rest = expit(own), expit(-own)
+            curvature[..., i] = product = 2 * s * rest
+            first[..., i], gradient[..., i] = 0.5 * self._width * product, rest - s
+            # ln(s) + ln(1 - s)
+            log_jacobian = self._log_width + (2 * log_expit(own) - own).sum(-1)
+        if len(j):
+            own = z[..., j]
+            first[..., j], gradient[..., j] = np.exp(np.minimum(own, _LARGEST)), 1.0
+            log_jacobian = log_jacobian + own.sum(-1)
+        if len(k):
+            own = -z[..., k]
+            first[..., k], gradient[..., k] = np.exp(np.minimum(own, _LARGEST)), -1.0
+            log_jacobian = log_jacobian + own.sum(-1)
         # In all three, d2 x / d z2 = (d x / d z) (d ln |d x / d z| / d z).
-        second = first * gradient
-        log_jacobian = (
-            (self._log_width + log_expit(z[..., i]) + log_expit(-z[..., i])).sum(-1)
-            + z[..., j].sum(-1)
-            - z[..., k].sum(-1)
-        )
-        return Slopes(first, second, np.asarray(log_jacobian), gradient, curvature)
+        return Slopes(first, first * gradient, np.asarray(log_jacobian), gradient, curvature)

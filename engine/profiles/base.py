@@ -10,11 +10,39 @@ import torch
 from torch import Tensor
 
 from engine.parameters.spec import Spec
-from engine.render.scratch import Workspace
+from engine.render.arrays import Array, Arrays
 
-# From scores of the shapes, (..., sample), to those of the squares of the radii, alike, slopes in the parameters,
-# (..., parameter), and the sum of scores times shapes, (...).
-PullSquares = Callable[[Tensor], tuple[Tensor, np.ndarray, np.ndarray]]
+
+@dataclass(frozen=True)
+class ShapeSlopes:
+    """What scores of the shapes, (..., sample), come to.
+
+    Attributes:
+        squares: Scores of the squares of the radii, (..., sample), but for ``factor``.
+        factor: That multiplies them, (...).
+        parameters: Slopes in the parameters, (..., parameter).
+        total: The sum of scores times shapes, (...).
+    """
+
+    squares: Array
+    factor: np.ndarray
+    parameters: np.ndarray
+    total: np.ndarray
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The shapes of many sets of parameters: ``scale`` times ``values``.
+
+    Attributes:
+        values: At the samples, (..., sample).
+        scale: (...).
+        pull: From scores of the shapes, which it overwrites, to :class:`ShapeSlopes`.
+    """
+
+    values: Array
+    scale: np.ndarray
+    pull: Callable[[Array], ShapeSlopes]
 
 
 @dataclass(frozen=True)
@@ -55,8 +83,8 @@ class Profile:
         scale: ``(*floats) -> `` a radius, in pixels, that says how large the object looks.
         break_at: ``(*floats) -> `` the :class:`Break` that the integration must respect; None where the profile
             is smooth away from its center.
-        of_squares: ``(radius**2 (..., sample), parameters (..., parameter), work arrays) -> (shape, pullback)``: many
-            sets of parameters at once; None where autograd does.
+        of_squares: ``(radius**2 (..., sample), parameters (..., parameter), work arrays) -> Shapes``: many sets of
+            parameters at once; None where autograd does.
         starts: ``(radius_e) -> {parameter: value}``, starting values for an object of that half-light radius.
     """
 
@@ -74,27 +102,29 @@ class Profile:
     scale: Callable[..., float]
     break_at: Callable[..., Break] | None = None
     starts: Callable[[float], dict[str, float]] = _no_starts
-    of_squares: Callable[[Tensor, np.ndarray, Workspace], tuple[Tensor, PullSquares]] | None = None
+    of_squares: Callable[[Array, np.ndarray, Arrays], Shapes] | None = None
 
-    def shapes(
-        self, squares: Tensor, parameters: np.ndarray, workspace: Workspace
-    ) -> tuple[Tensor, PullSquares]:
-        """Return the shape at squares of radii, (..., sample), for each set of parameters, and its pullback.
+    def shapes(self, squares: Array, parameters: np.ndarray, arrays: Arrays) -> Shapes:
+        """Return the shapes at squares of radii, (..., sample), for each set of parameters.
 
-        Both are valid until the next call with the same work arrays; the pullback overwrites its argument.
+        They, and their pullback, are valid until the next call with the same work arrays.
         """
         if self.of_squares is not None:
-            return self.of_squares(squares, parameters, workspace)
-        columns = torch.from_numpy(np.moveaxis(parameters, -1, 0).copy())[..., None].to(squares.device)
-        inputs = [squares.detach(), *columns]
+            return self.of_squares(squares, parameters, arrays)
+        columns = arrays.tensor(arrays.put(np.moveaxis(parameters, -1, 0).copy()))[..., None]
+        inputs = [arrays.tensor(squares), *columns]
         with torch.enable_grad():
             for one in inputs:
                 one.requires_grad_()
             shape = self.shape(inputs[0].sqrt(), *inputs[1:])
+        ones = np.ones(parameters.shape[:-1])
 
-        def pull(scores: Tensor) -> tuple[Tensor, np.ndarray, np.ndarray]:
-            by_squares, *others = torch.autograd.grad(shape, inputs, scores)
-            total = (scores * shape.detach()).sum(-1)
-            return by_squares, torch.cat(others, -1).cpu().numpy(), total.cpu().numpy()
+        def pull(scores: Array) -> ShapeSlopes:
+            given = arrays.tensor(scores)
+            by_squares, *others = torch.autograd.grad(shape, inputs, given)
+            total = (given * shape.detach()).sum(-1)
+            return ShapeSlopes(
+                arrays.of_tensor(by_squares), ones, torch.cat(others, -1).cpu().numpy(), total.cpu().numpy()
+            )
 
-        return shape.detach(), pull
+        return Shapes(arrays.of_tensor(shape.detach()), ones, pull)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from engine.parameters.spec import Spec
-from engine.profiles.base import Profile, PullSquares
-from engine.render.scratch import Workspace
+from engine.profiles.base import Profile, Shapes, ShapeSlopes
+from engine.render.arrays import Array, Arrays
 
 INTENSITY_E = Spec(
     name="intensity_e",
@@ -82,20 +82,18 @@ def bn_and_slope(n: float) -> tuple[float, float]:
 
 def bn_and_slopes(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return b_n and its derivative by n of many indices, each of the shape of ``n``."""
-    series = _bn_polynomial()
-    scale = 2 * (1 + 2 * 0.09)
-    t = scale / (1 + 2 * n) - 1
+    x, scale = 1 + 2 * n, 2 * (1 + 2 * 0.09)
     # Chebyshev polynomials by their definition: few operations, whatever the number of terms.
-    terms = np.cos(np.arccos(t)[..., None] * np.arange(len(series[0])))
-    value, slope = terms @ series[0], terms[..., :-1] @ series[1]
-    return value + 2 * n - 1 / 3, 2 - slope * 2 * scale / (1 + 2 * n) ** 2
+    series = _bn_polynomial()
+    terms = np.cos(np.arccos(scale / x - 1)[..., None] * np.arange(len(series))) @ series
+    return terms[..., 0] + 2 * n - 1 / 3, 2 - terms[..., 1] * (2 * scale) / (x * x)
 
 
 @functools.cache
-def _bn_polynomial() -> tuple[np.ndarray, np.ndarray]:
-    """The coefficients of the series and of its derivative."""
+def _bn_polynomial() -> np.ndarray:
+    """The coefficients of the series and of its derivative, (term, 2)."""
     coefficients = np.array(_bn_series())
-    return coefficients, np.polynomial.chebyshev.chebder(coefficients)
+    return np.stack((coefficients, np.append(np.polynomial.chebyshev.chebder(coefficients), 0.0)), 1)
 
 
 def shape(radius: Tensor, radius_e: Tensor, n: Tensor) -> Tensor:
@@ -118,29 +116,37 @@ def shape_gradient(radius: Tensor, radius_e: float, n: float) -> tuple[Tensor, T
     return f, by_radius, [by_scale, by_n]
 
 
-def of_squares(squares: Tensor, parameters: np.ndarray, workspace: Workspace) -> tuple[Tensor, PullSquares]:
-    """Return the shape of many at squares of radii, and its pullback; see :class:`Profile`."""
+def of_squares(squares: Array, parameters: np.ndarray, arrays: Arrays) -> Shapes:
+    """Return the shapes at squares of radii; see :class:`Profile`.
+
+    They are exp(b_n) exp(-k R^(1/n)) with k = b_n / radius_e^(1/n): a logarithm and two exponentials a sample, and
+    what multiplies all samples of a component is left to the end.
+    """
     radius_e, n = parameters[..., 0], parameters[..., 1]
     b, b_slope = bn_and_slopes(n)
     log_scale = np.log(radius_e)
-    half, offset, exponent, factor = torch.from_numpy(np.stack((0.5 / n, log_scale / n, b, -0.5 * b / n)))[
-        ..., None
-    ].to(squares.device)
-    log_squares, z, f = (workspace.array(name, tuple(squares.shape)) for name in ("log", "z", "f"))
-    torch.log(squares, out=log_squares)
-    torch.mul(log_squares, half, out=z).sub_(offset).exp_()
-    torch.mul(z, -exponent, out=f).add_(exponent).exp_()
+    k, half = b * np.exp(-log_scale / n), 0.5 / n
+    scale = np.exp(b)
+    log_squares, z, f = (arrays.array(name, tuple(squares.shape)) for name in ("log", "z", "f"))
+    arrays.log(squares, out=log_squares)
+    arrays.xp.multiply(log_squares, arrays.put(half)[..., None], out=z)
+    arrays.exp(z, out=z)
+    arrays.xp.multiply(z, arrays.put(-k)[..., None], out=f)
+    arrays.exp(f, out=f)
 
-    def pull(scores: Tensor) -> tuple[Tensor, np.ndarray, np.ndarray]:
-        first, second = scores.mul_(f).sum(-1), scores.mul_(z).sum(-1)
-        sums = torch.stack((first, second, torch.linalg.vecdot(scores, log_squares)))
-        total, total_z, total_log = sums.cpu().numpy()
-        # d/dn of -b (z - 1), with dz/dn = -z ln(R / radius_e) / n^2.
-        by_n = b_slope * (total - total_z) + b / n**2 * (0.5 * total_log - log_scale * total_z)
-        slopes = np.stack((b / (n * radius_e) * total_z, by_n), axis=-1)
-        return scores.div_(squares).mul_(factor), slopes, total
+    def pull(scores: Array) -> ShapeSlopes:
+        scores *= f
+        total = scores.sum(-1)
+        scores *= z
+        sums = total, scores.sum(-1), arrays.xp.linalg.vecdot(scores, log_squares)
+        one, by_z, by_log = (arrays.get(part) * scale for part in sums)
+        # d/dn of b_n - k z, with ln(k z) = ln(b_n) + ln(R / radius_e) / n.
+        by_n = b_slope * (one - k / b * by_z) + k / n**2 * (0.5 * by_log - log_scale * by_z)
+        slopes = np.stack((k / (n * radius_e) * by_z, by_n), axis=-1)
+        scores /= squares
+        return ShapeSlopes(scores, -k * half * scale, slopes, one)
 
-    return f, pull
+    return Shapes(f, scale, pull)
 
 
 def flux(radius_e: float, n: float) -> float:

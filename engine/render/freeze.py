@@ -19,13 +19,13 @@ from engine.geometry.base import Geometry
 from engine.parameters.box import Box
 from engine.parameters.spec import Spec
 from engine.profiles.base import Profile
+from engine.render.arrays import Array, Arrays
 from engine.render.frozen import FrozenSamples
 from engine.render.frozen_rays import FrozenRays
 from engine.render.grid import Grid
 from engine.render.integrate import rays_needed, ring_radii
 from engine.render.rules import EDGE_POINTS, MAX_ORDER, edges, gauss, in_steps, square_rule
 from engine.render.samples import Accuracy
-from engine.render.scratch import Workspace
 
 # Angles further apart than this, in degrees, need a corner of the box between them.
 _TURN = 15.0
@@ -235,26 +235,32 @@ def _joined(grid: Grid, plans: Sequence[_Layout]) -> FrozenSamples:
         entries.append((plan.entries[0] + number * total, *plan.entries[1:]))
         edge_entries.append((plan.edges[0] + number * most_edges, *plan.edges[1:]))
 
-    def put(part: Tensor) -> Tensor:
-        return part.contiguous().to(grid.device)
+    arrays = Arrays(grid.device)
+
+    def put(part: Tensor) -> Array:
+        return arrays.put(part.contiguous().numpy())
 
     joined, of_edges = (
         [put(torch.cat(parts)) for parts in zip(*some, strict=True)] for some in (entries, edge_entries)
     )
     rows, columns = (
-        first + grid.step * torch.arange(-1.0, count + 1, dtype=torch.float64)
+        first + grid.step * np.arange(-1.0, count + 1)
         for first, count in ((grid.y0, grid.height), (grid.x0, grid.width))
     )
     return FrozenSamples(
         grid,
-        put(rows),
-        put(columns),
+        rows,
+        columns,
         np.array([plan.anchor for plan in plans]),
         put(features),
         (joined[0], joined[1], joined[2]),
-        torch.div(joined[0], total, rounding_mode="floor"),
+        joined[0] // total,
         FrozenRays(
-            put(start), put(run), put(rho_square), put(outward), (of_edges[0], of_edges[1], of_edges[2])
+            start.numpy(),
+            run.numpy(),
+            put(rho_square[:, None]),
+            put(outward[:, None]),
+            (of_edges[0], of_edges[1], of_edges[2]),
         ),
-        Workspace(grid.device),
+        arrays,
     )

@@ -8,7 +8,7 @@ then a quadratic form,
 
 so that it comes, for any number of parameter sets at once, from small matrix products, and the slopes of center and
 shape come from the same products backward. Around the center the samples follow it; see
-:mod:`engine.render.frozen_rays`.
+:mod:`engine.render.frozen_rays`. What is small is done by numpy wherever the samples are.
 """
 
 from __future__ import annotations
@@ -16,16 +16,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from engine.render.arrays import Array, Arrays
 from engine.render.frozen_rays import FrozenRays, Rays
 from engine.render.grid import Grid
-from engine.render.scratch import Workspace
 
-# A square of the radius below which nothing that is not negligible lies; keeps rounding from making it negative.
+# A square of the radius below which nothing that is not negligible lies; keeps centers of pixels from having none.
 _TINY = 1e-30
-_LOW, _MID, _HIGH = slice(None, -2), slice(1, -1), slice(2, None)
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class FrozenSamples:
     """Samples of several components about an anchor each, for centers near it.
 
     For each component the samples are: the centers of the grid padded by one cell; points of Gauss rules; points on
-    rays, (edge, along it, outward). Components with fewer than others are filled up with samples of no weight.
+    rays, (along an edge, edge, outward). Components with fewer than others are filled up with samples of no weight.
 
     Attributes:
         grid: The bare grid.
@@ -46,29 +43,33 @@ class FrozenSamples:
             sample in one, cell, weight, each (entry,).
         owners: The component of each entry.
         rays: Around the center.
-        workspace: For the arrays of the samples.
+        arrays: Where the samples are.
     """
 
     grid: Grid
-    rows: Tensor
-    columns: Tensor
+    rows: np.ndarray
+    columns: np.ndarray
     anchors: np.ndarray
-    features: Tensor
-    entries: tuple[Tensor, Tensor, Tensor]
-    owners: Tensor
+    features: Array
+    entries: tuple[Array, Array, Array]
+    owners: Array
     rays: FrozenRays
-    workspace: Workspace
+    arrays: Arrays
 
     @property
     def numbers(self) -> int:
         """How many numbers it needs for one set of parameters: five arrays of samples."""
-        return 5 * self._size + self.features.numel()
+        return 5 * self._size + len(self.features) * 6 * self.features.shape[2]
 
     @property
     def _size(self) -> int:
         """Samples of all components."""
-        height, width = self.grid.height + 2, self.grid.width + 2
-        return len(self.features) * (height * width + self.features.shape[2] + self.rays.size)
+        return len(self.features) * (self.base + self.features.shape[2] + self.rays.size)
+
+    @property
+    def base(self) -> int:
+        """Samples of a component on the grid."""
+        return len(self.rows) * len(self.columns)
 
     def place(self, centers: np.ndarray, metric: np.ndarray) -> Placed:
         """Return the samples for many parameter sets, valid until the next call.
@@ -79,32 +80,29 @@ class FrozenSamples:
         """
         count = self.features.shape[2]
         shift = centers - self.anchors
-        (x, y), (a, b, c) = np.moveaxis(shift, -1, 0), np.moveaxis(metric, -1, 0)
+        x, y = shift[..., 0], shift[..., 1]
+        a, b, c = metric[..., 0], metric[..., 1], metric[..., 2]
         form = np.empty((*x.shape, 6))
         along, across = a * x + b * y, b * x + c * y
         form[..., 0] = along * x + across * y
         form[..., 1], form[..., 2] = -2 * along, -2 * across
         form[..., 3], form[..., 4], form[..., 5] = a, 2 * b, c
-        forms, places, middles = (
-            torch.from_numpy(part).to(self.features.device)
-            for part in (form, shift, np.ascontiguousarray(centers))
-        )
-        rays = self.rays.place(places, forms)
         # On the grid the form is a product of three functions of the row and three of the column.
-        dx, dy = self.columns - middles[..., :1], self.rows - middles[..., 1:]
-        columns = torch.stack((torch.ones_like(dx), dx, dx * dx), -2)
-        by_row = torch.stack(
-            (dy * dy * forms[..., 5:], dy * forms[..., 4:5], forms[..., 3:4].expand_as(dy)), -1
-        )
-        base = dx.shape[-1] * dy.shape[-1]
-        fixed = base + count
-        squares = self.workspace.array("squares", (*x.shape, fixed + self.rays.size))
-        on_grid = squares.flatten(0, 1)[:, :base].unflatten(-1, (dy.shape[-1], dx.shape[-1]))
-        torch.bmm(by_row.flatten(0, 1), columns.flatten(0, 1), out=on_grid)
-        for number, features in enumerate(self.features):
-            torch.mm(forms[:, number], features, out=squares[:, number, base:fixed])
+        dx, dy = self.columns - centers[..., :1], self.rows - centers[..., 1:]
+        columns, rows = np.empty((*x.shape, 3, dx.shape[-1])), np.empty((*x.shape, dy.shape[-1], 3))
+        columns[..., 0, :], columns[..., 1, :], columns[..., 2, :] = 1.0, dx, dx * dx
+        rows[..., 0] = dy * dy * form[..., 5:] + _TINY
+        rows[..., 1], rows[..., 2] = dy * form[..., 4:5], form[..., 3:4]
+        arrays, fixed = self.arrays, self.base + count
+        squares = arrays.array("squares", (*x.shape, fixed + self.rays.size))
+        across_grid = arrays.put(columns)
+        on_grid = squares[..., : self.base].reshape(*dy.shape, dx.shape[-1])
+        arrays.xp.matmul(arrays.put(rows), across_grid, out=on_grid)
+        at_points = squares[..., None, self.base : fixed]
+        arrays.xp.matmul(arrays.put(form)[..., None, :], self.features, out=at_points)
+        rays = self.rays.place(shift, metric, arrays)
         rays.squares(out=squares[..., fixed:])
-        return Placed(self, shift, metric, rays, dy, columns, squares.clamp_min_(_TINY))
+        return Placed(self, shift, metric, rays, dy, across_grid, squares)
 
 
 @dataclass(frozen=True)
@@ -125,46 +123,44 @@ class Placed:
     shift: np.ndarray
     metric: np.ndarray
     rays: Rays
-    rows: Tensor
-    columns: Tensor
-    squares: Tensor
-
-    @property
-    def _base(self) -> int:
-        return self.rows.shape[-1] * self.columns.shape[-1]
+    rows: np.ndarray
+    columns: Array
+    squares: Array
 
     @property
     def _fixed(self) -> int:
-        return self._base + self.samples.features.shape[2]
+        return self.samples.base + self.samples.features.shape[2]
 
-    def average(self, values: Tensor, amplitudes: Tensor) -> tuple[Tensor, Tensor]:
+    def average(self, values: Array, amplitudes: np.ndarray) -> tuple[Array, Array]:
         """Return the image, (chain, row, column), and the means along rays, (chain, component, edge).
 
         Args:
             values: At the samples, (chain, component, sample).
             amplitudes: That multiply them before they are added up, (chain, component).
         """
-        samples = self.samples
-        height, width = samples.grid.height, samples.grid.width
-        total = amplitudes[:, None] @ values[..., : (height + 2) * (width + 2)]
-        base = total.view(-1, height + 2, width + 2)
-        image = base[:, _MID, _MID] * (1 - 4 / 24)
-        neighbors = base[:, _LOW, _MID] + base[:, _HIGH, _MID]
-        neighbors += base[:, _MID, _LOW]
-        neighbors += base[:, _MID, _HIGH]
-        image.add_(neighbors, alpha=1 / 24)
-        flat = image.view(len(values), -1)
+        samples, arrays = self.samples, self.samples.arrays
+        scales = arrays.put(amplitudes)
+        total = arrays.xp.matmul(scales[:, None], values[..., : samples.base])[:, 0]
+        # With the Laplacian / 24, for the mean over a cell.
+        width = len(samples.columns)
+        rows = total[:, width:-width] * 20.0
+        for beside in _beside(width):
+            rows += total[:, beside]
+        rows *= 1 / 24
+        image = arrays.compact(rows.reshape(len(values), -1, width)[..., 1:-1])
+        flat = image.reshape(len(values), -1)
         numbers, cells, weights = samples.entries
-        parts = _take(values.flatten(1), numbers) * weights
-        parts *= _take(amplitudes, samples.owners)
-        _add_at(flat, cells, parts)
+        parts = arrays.take(values.reshape(len(values), -1), numbers)
+        parts *= weights
+        parts *= arrays.take(scales, samples.owners)
+        arrays.add_at(flat, cells, parts)
         along = self.rays.means(values[..., self._fixed :])
         edges, cells, signs = samples.rays.cells
-        areas = along * self.rays.areas * amplitudes[..., None]
-        _add_at(flat, cells, _take(areas.flatten(1), edges) * signs)
+        areas = along * self.rays.areas * scales[..., None]
+        arrays.add_at(flat, cells, arrays.take(areas.reshape(len(values), -1), edges) * signs)
         return image, along
 
-    def spread(self, scores: Tensor, along: Tensor) -> tuple[Tensor, np.ndarray]:
+    def spread(self, scores: Array, along: Array) -> tuple[Array, np.ndarray]:
         """Return the adjoint for unit amplitudes.
 
         Args:
@@ -175,60 +171,64 @@ class Placed:
             Scores of samples, (chain, component, sample), and slopes in the center that come from the areas that
             rays span, (chain, component, 2).
         """
-        samples = self.samples
-        height, width = samples.grid.height, samples.grid.width
-        chains, flat = len(scores), scores.flatten(1)
-        common = scores.new_zeros((chains, height + 2, width + 2))
-        common[:, _MID, _MID] = scores * (1 - 4 / 24)
-        share = scores * (1 / 24)
-        for rows, columns in ((_LOW, _MID), (_HIGH, _MID), (_MID, _LOW), (_MID, _HIGH)):
-            common[:, rows, columns] += share
-        base, fixed = self._base, self._fixed
-        spread = samples.workspace.array("spread", tuple(self.squares.shape))
-        spread[..., :base] = common.flatten(1)[:, None]
-        spread[..., base:fixed] = 0
+        samples, arrays = self.samples, self.samples.arrays
+        chains, flat = len(scores), scores.reshape(len(scores), -1)
+        width = len(samples.columns)
+        share = arrays.array("share", (chains, len(samples.rows) - 2, width))
+        share[..., 0] = share[..., -1] = 0.0
+        arrays.xp.multiply(scores, 1 / 24, out=share[..., 1:-1])
+        share = share.reshape(chains, -1)
+        common = arrays.array("common", (chains, samples.base))
+        common[:, :width] = common[:, -width:] = 0.0
+        arrays.xp.multiply(share, 20.0, out=common[:, width:-width])
+        for beside in _beside(width):
+            common[:, beside] += share
+        base, fixed = samples.base, self._fixed
+        spread = arrays.array("spread", tuple(self.squares.shape))
+        spread[..., :base] = common[:, None]
+        spread[..., base:fixed] = 0.0
         numbers, cells, weights = samples.entries
-        _add_at(spread.view(chains, -1), numbers, _take(flat, cells) * weights)
+        arrays.add_at(spread.reshape(chains, -1), numbers, arrays.take(flat, cells) * weights)
         edges, of_edges, signs = samples.rays.cells
-        by_edge = scores.new_zeros((chains, along[0].numel()))
-        _add_at(by_edge, edges, _take(flat, of_edges) * signs)
-        by_area = self.rays.spread(by_edge.view(along.shape), along, out=spread[..., fixed:])
-        return spread, by_area.cpu().numpy()
+        by_edge = arrays.array("by_edge", tuple(along.shape))
+        by_edge[:] = 0.0
+        arrays.add_at(by_edge.reshape(chains, -1), edges, arrays.take(flat, of_edges) * signs)
+        by_area = self.rays.spread(by_edge, along, out=spread[..., fixed:])
+        return spread, by_area
 
-    def slopes(self, scores: Tensor) -> np.ndarray:
+    def slopes(self, scores: Array) -> np.ndarray:
         """Return d cost / d (center x, center y, a, b, c), (chain, component, 5), from d cost / d R^2."""
-        base, fixed = self._base, self._fixed
-        rows = torch.stack((torch.ones_like(self.rows), self.rows, self.rows * self.rows), -2)
-        on_grid = scores[..., :base].unflatten(-1, (rows.shape[-1], self.columns.shape[-1]))
+        samples, dy = self.samples, self.rows
+        base, fixed, arrays = samples.base, self._fixed, samples.arrays
+        on_grid = scores[..., :base].reshape(*dy.shape, len(samples.columns))
         # Sums over offsets from the centers: [i, j] of y^i x^j.
-        from_grid = (rows @ (on_grid @ self.columns.mT)).cpu().numpy()
-        sums = torch.stack(
-            [scores[:, i, base:fixed] @ features.T for i, features in enumerate(self.samples.features)]
-        )
-        from_rays = self.rays.sums(scores[..., fixed:]).cpu().numpy()
+        by_row = arrays.get(arrays.xp.matmul(on_grid, self.columns.swapaxes(-1, -2)))
+        powers = np.empty((*dy.shape[:2], 3, dy.shape[2]))
+        powers[..., 0, :], powers[..., 1, :], powers[..., 2, :] = 1.0, dy, dy * dy
+        on_grid = powers @ by_row
+        points = scores[..., base:fixed, None]
+        from_points = arrays.get(arrays.xp.matmul(samples.features, points))[..., 0]
+        from_rays = self.rays.sums(scores[..., fixed:])
         # Those of the points of Gauss rules are about the anchors.
-        one, mx, my, mxx, mxy, myy = sums.cpu().numpy().transpose(2, 1, 0)
-        (x, y), (a, b, c) = np.moveaxis(self.shift, -1, 0), np.moveaxis(self.metric, -1, 0)
-        dx = mx - x * one + from_rays[0] + from_grid[..., 0, 1]
-        dy = my - y * one + from_rays[1] + from_grid[..., 1, 0]
+        one, mx, my, mxx, mxy, myy = (from_points[..., i] for i in range(6))
+        x, y = self.shift[..., 0], self.shift[..., 1]
+        a, b, c = (self.metric[..., i] for i in range(3))
+        sx, sy = mx - x * one, my - y * one
+        dx = sx + (from_rays[..., 0, 0] + on_grid[..., 0, 1])
+        dy = sy + (from_rays[..., 1, 0] + on_grid[..., 1, 0])
         slopes = np.empty((*x.shape, 5))
         slopes[..., 0], slopes[..., 1] = -2 * (a * dx + b * dy), -2 * (b * dx + c * dy)
-        slopes[..., 2] = mxx - 2 * x * mx + x * x * one + from_rays[2] + from_grid[..., 0, 2]
-        slopes[..., 3] = 2 * (mxy - x * my - y * mx + x * y * one + from_rays[3] + from_grid[..., 1, 1])
-        slopes[..., 4] = myy - 2 * y * my + y * y * one + from_rays[4] + from_grid[..., 2, 0]
+        slopes[..., 2] = mxx - x * (mx + sx) + from_rays[..., 0, 1] + on_grid[..., 0, 2]
+        slopes[..., 3] = 2 * (mxy - x * my - y * sx + from_rays[..., 0, 2] + on_grid[..., 1, 1])
+        slopes[..., 4] = myy - y * (my + sy) + from_rays[..., 1, 2] + on_grid[..., 2, 0]
         return slopes
 
 
-def _take(values: Tensor, numbers: Tensor) -> Tensor:
-    """values[:, numbers]."""
-    return torch.gather(values, 1, numbers.expand(len(values), -1))
-
-
-def _add_at(target: Tensor, numbers: Tensor, values: Tensor) -> None:
-    """Add to target[:, numbers], several times where a number repeats."""
-    if target.device.type == "cpu":
-        target.scatter_add_(1, numbers.expand(len(values), -1), values)
-    else:
-        # Sorts first, so that sums, and with them draws, come out the same each time.
-        chains = torch.arange(len(values), device=target.device)[:, None]
-        target.index_put_((chains, numbers[None]), values, accumulate=True)
+def _beside(width: int) -> tuple[slice, ...]:
+    """The four neighbors of the cells of all rows but the first and the last, of rows of ``width`` one after another."""
+    return (
+        slice(None, -2 * width),
+        slice(2 * width, None),
+        slice(width - 1, -width - 1),
+        slice(width + 1, 1 - width),
+    )

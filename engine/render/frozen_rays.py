@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from engine.render.arrays import Array, Arrays
 from engine.render.rules import EDGE_POINTS, gauss
 
 
@@ -25,49 +25,50 @@ class FrozenRays:
     Attributes:
         start: First ends of the edges, offsets from the anchor, (2, component, edge).
         run: From there to the other ends, (2, component, edge).
-        rho_square: Of the points on a ray, (component, point).
-        outward: Their weights, (component, point).
+        rho_square: Of the points on a ray, (component, 1, point).
+        outward: Their weights, (component, 1, point).
         cells: Which cells an edge belongs to: number of component and edge in one, cell, sign.
     """
 
-    start: Tensor
-    run: Tensor
-    rho_square: Tensor
-    outward: Tensor
-    cells: tuple[Tensor, Tensor, Tensor]
+    start: np.ndarray
+    run: np.ndarray
+    rho_square: Array
+    outward: Array
+    cells: tuple[Array, Array, Array]
 
     @property
     def size(self) -> int:
         """Samples of a component."""
-        return self.start.shape[2] * EDGE_POINTS * self.outward.shape[1]
+        return self.start.shape[2] * EDGE_POINTS * self.outward.shape[2]
 
-    def place(self, shift: Tensor, forms: Tensor) -> Rays:
+    def place(self, shift: np.ndarray, metric: np.ndarray, arrays: Arrays) -> Rays:
         """Return the rays from centers at anchor + shift, (chain, component, 2).
 
         Args:
             shift: (chain, component, 2).
-            forms: The metric a, 2 b, c as the last three of (chain, component, 6).
+            metric: a, b, c, (chain, component, 3).
+            arrays: Where the samples are.
         """
-        a, b, c = forms[..., 3, None], 0.5 * forms[..., 4, None], forms[..., 5, None]
+        a, b, c = metric[..., 0, None], metric[..., 1, None], metric[..., 2, None]
         ex, ey = self.run
         ax, ay = self.start[0] - shift[..., 0, None], self.start[1] - shift[..., 1, None]
         along_x, along_y = a * ex + b * ey, b * ex + c * ey
         length_square = ex * along_x + ey * along_y
         cross = ax * ey - ay * ex
         foot = (ax * along_x + ay * along_y) / -length_square
-        ratio = (cross.abs() * torch.sqrt(a * c - b * b) / length_square).clamp_min_(1e-6)
-        low, high = torch.asinh(-foot / ratio), torch.asinh((1 - foot) / ratio)
-        points, weights = (torch.from_numpy(part).to(cross.device) for part in gauss(EDGE_POINTS))
-        span = high - low
-        tau = low[..., None] + span[..., None] * points
-        cosh, ratio = torch.cosh(tau), ratio[..., None]
-        t = foot[..., None] + ratio * torch.sinh(tau)
+        ratio = np.maximum(np.abs(cross) * np.sqrt(a * c - b * b) / length_square, 1e-6)
+        low = np.arcsinh(-foot / ratio)
+        span = np.arcsinh((1 - foot) / ratio) - low
+        points, weights = (part[:, None] for part in gauss(EDGE_POINTS))
+        tau = low[..., None, :] + span[..., None, :] * points
+        reach = ratio[..., None, :] * np.cosh(tau)
         return Rays(
             self,
-            cross,
-            length_square[..., None] * (ratio * cosh).square_(),
-            (span[..., None] * ratio) * cosh * weights,
-            torch.stack((ax[..., None] + t * ex[..., None], ay[..., None] + t * ey[..., None])),
+            arrays,
+            arrays.put(cross),
+            arrays.put(length_square[..., None, :] * (reach * reach)),
+            arrays.put(span[..., None, :] * reach * weights),
+            (ax, ay, foot, ratio, tau),
         )
 
 
@@ -77,44 +78,66 @@ class Rays:
 
     Attributes:
         frozen: What stays.
+        arrays: Where the samples are.
         areas: Twice the signed area of each triangle, (chain, component, edge).
-        ends: R^2 at the points on the edges, (chain, component, edge, point).
+        ends: R^2 at the points on the edges, (chain, component, point, edge).
         along: Weights of these points, alike.
-        offsets: Of these points from the center, (2, chain, component, edge, point).
+        edges: Where they are: of each edge the first end's offset from the center, x and y, foot and ratio,
+            (chain, component, edge), and tau of its points, (chain, component, point, edge).
     """
 
     frozen: FrozenRays
-    areas: Tensor
-    ends: Tensor
-    along: Tensor
-    offsets: Tensor
+    arrays: Arrays
+    areas: Array
+    ends: Array
+    along: Array
+    edges: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
-    def squares(self, out: Tensor) -> None:
+    def squares(self, out: Array) -> None:
         """Write R^2 at the samples to (chain, component, sample)."""
-        torch.mul(self.ends.flatten(2)[..., None], self.frozen.rho_square[:, None], out=self._apart(out))
+        self.arrays.xp.matmul(self._each(self.ends), self.frozen.rho_square, out=self._apart(out))
 
-    def means(self, values: Tensor) -> Tensor:
+    def means(self, values: Array) -> Array:
         """Return the weighted sums of values, (chain, component, sample), for unit area, (chain, component, edge)."""
-        outward = (self._apart(values) @ self.frozen.outward[..., None]).view(self.along.shape)
-        means: Tensor = (outward * self.along).sum(-1)
-        return means
+        return (self._outward(values, self.frozen.outward) * self.along).sum(-2)
 
-    def spread(self, by_edge: Tensor, along: Tensor, out: Tensor) -> Tensor:
+    def spread(self, by_edge: Array, along: Array, out: Array) -> np.ndarray:
         """Write the scores of the samples to ``out`` and return the slopes in the center, (chain, component, 2)."""
-        weights = (by_edge * self.areas)[..., None] * self.along
-        torch.mul(weights.flatten(2)[..., None], self.frozen.outward[:, None], out=self._apart(out))
-        by_area = by_edge * along
+        weights = (by_edge * self.areas)[..., None, :] * self.along
+        self.arrays.xp.matmul(self._each(weights), self.frozen.outward, out=self._apart(out))
+        by_area = self.arrays.get(by_edge * along)
         ex, ey = self.frozen.run
-        return torch.stack((-(by_area * ey).sum(-1), (by_area * ex).sum(-1)), -1)
+        slopes = np.empty((*by_area.shape[:2], 2))
+        slopes[..., 0], slopes[..., 1] = -(by_area * ey).sum(-1), (by_area * ex).sum(-1)
+        return slopes
 
-    def sums(self, scores: Tensor) -> Tensor:
-        """Return the sums of scores times x, y, x^2, xy, y^2 of the samples, (5, chain, component)."""
-        weights = (self._apart(scores) @ self.frozen.rho_square[..., None]).view(self.along.shape)
-        first = weights * self.offsets
-        squares = (first * self.offsets).flatten(3).sum(-1)
-        product = (first[0] * self.offsets[1]).flatten(2).sum(-1)
-        return torch.stack((*first.flatten(3).sum(-1), squares[0], product, squares[1]))
+    def sums(self, scores: Array) -> np.ndarray:
+        """Return the sums of scores times 1, x, y and x^2, xy, y^2 of the samples, as a matrix.
 
-    def _apart(self, flat: Tensor) -> Tensor:
+        That is (chain, component, 2, 3): of (x, y) times (1, x, y).
+        """
+        weights = self.arrays.get(self._outward(scores, self.frozen.rho_square))
+        ax, ay, foot, ratio, tau = self.edges
+        ex, ey = self.frozen.run
+        t = foot[..., None, :] + ratio[..., None, :] * np.sinh(tau)
+        offsets, weighted = (np.empty((*t.shape[:2], count, *t.shape[2:])) for count in (2, 3))
+        np.multiply(t, ex[:, None], out=offsets[:, :, 0])
+        np.multiply(t, ey[:, None], out=offsets[:, :, 1])
+        offsets[:, :, 0] += ax[..., None, :]
+        offsets[:, :, 1] += ay[..., None, :]
+        weighted[:, :, 0] = weights
+        np.multiply(offsets, weights[:, :, None], out=weighted[:, :, 1:])
+        left, right = (part.reshape(*part.shape[:3], t[0, 0].size) for part in (offsets, weighted))
+        return np.asarray(left @ right.swapaxes(-1, -2))
+
+    def _outward(self, flat: Array, weights: Array) -> Array:
+        """Sums along the rays of (chain, component, sample) times weights, (chain, component, point, edge)."""
+        return self.arrays.xp.matmul(self._apart(flat), weights[:, 0, :, None]).reshape(self.along.shape)
+
+    def _each(self, at_ends: Array) -> Array:
+        """(chain, component, point, edge) as (chain, component, end, 1)."""
+        return at_ends.reshape(*at_ends.shape[:2], -1, 1)
+
+    def _apart(self, flat: Array) -> Array:
         """(chain, component, sample) as (chain, component, end, point on its ray)."""
-        return flat.view(*flat.shape[:2], -1, self.frozen.outward.shape[1])
+        return flat.reshape(*flat.shape[:2], -1, self.frozen.outward.shape[2])

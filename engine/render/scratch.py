@@ -28,19 +28,3 @@ def scratch(name: str, rows: int, columns: int, device: str | torch.device) -> T
     if key not in kept or kept[key].numel() < count:
         kept[key] = torch.empty(count, dtype=torch.float64, device=device)
     return kept[key][:count].view(rows, columns)
-
-
-class Workspace:
-    """Work arrays of one owner, each kept until it is asked for again: the same memory at each evaluation."""
-
-    def __init__(self, device: str | torch.device) -> None:
-        self._device = device
-        self._kept: dict[str, Tensor] = {}
-
-    def array(self, name: str, shape: tuple[int, ...]) -> Tensor:
-        """Return an uninitialized float64 tensor, valid until the next call by that name."""
-        count = math.prod(shape)
-        kept = self._kept.get(name)
-        if kept is None or kept.numel() < count:
-            kept = self._kept[name] = torch.empty(count, dtype=torch.float64, device=self._device)
-        return kept[:count].view(shape)

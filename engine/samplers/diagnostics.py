@@ -7,7 +7,7 @@ the autocorrelation; Betancourt (2016), arXiv:1604.00695, for the energies.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from scipy.stats import rankdata
 
 # Fewer draws in a half chain say nothing.
 _FEWEST = 4
+# Numbers looked at together.
+_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -37,48 +39,54 @@ class Diagnostics:
 
 def diagnose(draws: np.ndarray, *, mean: bool = True) -> Diagnostics:
     """Return the figures of ``draws``, (chain, draw, parameter); without ``mean``, no tails and no errors of means."""
-    columns = [draws[:, :, i] for i in range(draws.shape[2])]
+    columns = np.moveaxis(draws, -1, 0)
+    # All parameters at once where they are short, one by one where they are long.
+    block = max(1, _AT_ONCE // max(columns[0].size, 1))
+    parts = [columns[first : first + block] for first in range(0, len(columns), block)]
+
+    def of(figure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        return np.concatenate([figure(np.ascontiguousarray(part)) for part in parts])
+
+    unknown = np.full(len(columns), np.nan)
     return Diagnostics(
-        rhat=np.array([rhat(one) for one in columns]),
-        ess_bulk=np.array([ess_bulk(one) for one in columns]),
-        ess_tail=np.array([ess_tail(one) if mean else math.nan for one in columns]),
-        mcse=np.array([mcse_of_mean(one) if mean else math.nan for one in columns]),
+        rhat=of(rhat),
+        ess_bulk=of(ess_bulk),
+        ess_tail=of(ess_tail) if mean else unknown,
+        mcse=of(mcse_of_mean) if mean else unknown,
     )
 
 
-def rhat(draws: np.ndarray) -> float:
-    """Return the rank-normalized split R-hat of (chain, draw): of the middle or the spread, whichever is worse."""
-    halves = split(draws)
-    if _useless(halves):
-        return math.nan
-    folded = np.abs(halves - np.median(halves))
-    return max(_plain_rhat(rank_normalized(halves)), _plain_rhat(rank_normalized(folded)))
+def rhat(draws: np.ndarray) -> np.ndarray:
+    """Return the rank-normalized split R-hat of (..., chain, draw): of the middle or the spread, whichever is worse."""
+    halves, useless = _halves(draws)
+    folded = np.abs(halves - np.median(halves, axis=(-2, -1), keepdims=True))
+    worse = np.maximum(_plain_rhat(rank_normalized(halves)), _plain_rhat(rank_normalized(folded)))
+    return np.where(useless, np.nan, worse)
 
 
-def ess_bulk(draws: np.ndarray) -> float:
-    """Return the effective sample size of the rank-normalized draws, (chain, draw)."""
-    halves = split(draws)
-    return math.nan if _useless(halves) else effective_size(rank_normalized(halves))
+def ess_bulk(draws: np.ndarray) -> np.ndarray:
+    """Return the effective sample size of the rank-normalized draws, (..., chain, draw)."""
+    halves, useless = _halves(draws)
+    return np.where(useless, np.nan, effective_size(rank_normalized(halves)))
 
 
-def ess_tail(draws: np.ndarray) -> float:
-    """Return the smaller of the effective sample sizes of the 5 % and 95 % quantiles of (chain, draw)."""
-    halves = split(draws)
-    if _useless(halves):
-        return math.nan
-    return min(effective_size((halves <= np.quantile(halves, level)).astype(float)) for level in (0.05, 0.95))
+def ess_tail(draws: np.ndarray) -> np.ndarray:
+    """Return the smaller of the effective sample sizes of the 5 % and 95 % quantiles of (..., chain, draw)."""
+    halves, useless = _halves(draws)
+    levels = np.quantile(halves, (0.05, 0.95), axis=(-2, -1), keepdims=True)
+    sizes = [effective_size((halves <= level).astype(float)) for level in levels]
+    return np.where(useless, np.nan, np.minimum(*sizes))
 
 
-def ess_mean(draws: np.ndarray) -> float:
-    """Return the effective sample size of the mean of (chain, draw)."""
-    halves = split(draws)
-    return math.nan if _useless(halves) else effective_size(halves)
+def ess_mean(draws: np.ndarray) -> np.ndarray:
+    """Return the effective sample size of the mean of (..., chain, draw)."""
+    halves, useless = _halves(draws)
+    return np.where(useless, np.nan, effective_size(halves))
 
 
-def mcse_of_mean(draws: np.ndarray) -> float:
-    """Return the Monte Carlo standard error of the mean of (chain, draw)."""
-    size = ess_mean(draws)
-    return float(np.std(draws, ddof=1) / math.sqrt(size)) if size > 0 else math.nan
+def mcse_of_mean(draws: np.ndarray) -> np.ndarray:
+    """Return the Monte Carlo standard error of the mean of (..., chain, draw)."""
+    return np.asarray(np.std(draws, ddof=1, axis=(-2, -1)) / np.sqrt(ess_mean(draws)))
 
 
 def bfmi(energy: np.ndarray) -> np.ndarray:
@@ -100,41 +108,42 @@ def autocorrelation(draws: np.ndarray) -> np.ndarray:
 
 
 def split(draws: np.ndarray) -> np.ndarray:
-    """Return each chain cut in two, (2 chain, draw // 2); a middle draw is left out."""
-    half = draws.shape[1] // 2
-    return np.concatenate([draws[:, :half], draws[:, draws.shape[1] - half :]])
+    """Return each chain of (..., chain, draw) cut in two, (..., 2 chain, draw // 2); a middle draw is left out."""
+    half = draws.shape[-1] // 2
+    return np.concatenate([draws[..., :half], draws[..., draws.shape[-1] - half :]], axis=-2)
 
 
 def rank_normalized(draws: np.ndarray) -> np.ndarray:
-    """Return normal scores of the ranks among all chains; their equation 14."""
-    ranks = rankdata(draws, method="average").reshape(draws.shape)
-    return np.asarray(ndtri((ranks - 0.375) / (draws.size + 0.25)))
+    """Return normal scores of the ranks of (..., chain, draw) among all chains; their equation 14."""
+    size = draws.shape[-2] * draws.shape[-1]
+    ranks = rankdata(draws.reshape(*draws.shape[:-2], size), method="average", axis=-1)
+    return np.asarray(ndtri((ranks - 0.375) / (size + 0.25))).reshape(draws.shape)
 
 
-def effective_size(draws: np.ndarray) -> float:
-    """Return the effective sample size of (chain, draw), without splitting; their equation 10."""
-    chains, length = draws.shape
-    if np.ptp(draws) == 0:
-        return float(draws.size)
+def effective_size(draws: np.ndarray) -> np.ndarray:
+    """Return the effective sample size of (..., chain, draw), without splitting; their equation 10."""
+    chains, length = draws.shape[-2:]
+    size = chains * length
+    still = np.ptp(draws, axis=(-2, -1)) == 0
     covariance = _autocovariance(draws)
-    within = float(covariance[:, 0].mean()) * length / (length - 1)
+    within = covariance[..., 0].mean(-1) * length / (length - 1)
     variance = within * (length - 1) / length
     if chains > 1:
-        variance += float(np.var(draws.mean(axis=1), ddof=1))
-    rho = 1 - (within - covariance.mean(axis=0)) / variance
-    rho[0] = 1.0
+        variance = variance + np.var(draws.mean(-1), ddof=1, axis=-1)
+    rho = 1 - (within[..., None] - covariance.mean(-2)) / np.where(still, 1.0, variance)[..., None]
+    rho[..., 0] = 1.0
     # Sums of neighbors are positive and fall with the lag (Geyer); what does not is noise.
     count = (length - 1) // 2
-    pairs = rho[0 : 2 * count : 2] + rho[1 : 2 * count : 2]
-    negative = np.flatnonzero(pairs < 0)
-    last = int(negative[0]) if negative.size else len(pairs)
-    pairs = np.minimum.accumulate(pairs[:last])
-    tau = -1 + 2 * float(pairs.sum())
-    if 2 * last < length and negative.size:
-        # The first even lag beyond the cut, where positive, lowers the error for antithetic chains.
-        tau += max(float(rho[2 * last]), 0.0)
+    pairs = rho[..., 0 : 2 * count : 2] + rho[..., 1 : 2 * count : 2]
+    ends = np.concatenate([pairs < 0, np.ones((*pairs.shape[:-1], 1), dtype=bool)], -1)
+    last = np.argmax(ends, axis=-1)
+    kept = np.arange(count) < last[..., None]
+    tau = -1 + 2 * np.where(kept, np.minimum.accumulate(pairs, axis=-1), 0.0).sum(-1)
+    # The first even lag beyond the cut, where positive, lowers the error for antithetic chains.
+    beyond = np.take_along_axis(rho, np.minimum(2 * last, length - 1)[..., None], -1)[..., 0]
+    tau = tau + np.where(last < count, np.maximum(beyond, 0.0), 0.0)
     # Antithetic chains can do better than independent draws, but not by as much as noise suggests.
-    return draws.size / max(tau, 1 / math.log10(draws.size))
+    return np.where(still, float(size), size / np.maximum(tau, 1 / math.log10(size)))
 
 
 def words_of_bfmi(values: np.ndarray) -> str:
@@ -150,23 +159,28 @@ def chains_in_words(numbers: Sequence[int]) -> str:
     return f"chain{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
-def _useless(halves: np.ndarray) -> bool:
-    return bool(halves.shape[1] < _FEWEST or not np.isfinite(halves).all() or np.ptp(halves) == 0)
+def _halves(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The split chains, zero where they tell nothing, and whether they tell nothing, (...)."""
+    halves = split(draws)
+    if halves.shape[-1] < _FEWEST:
+        halves = np.zeros((*halves.shape[:-1], _FEWEST))
+    finite = np.isfinite(halves).all(axis=(-2, -1))
+    halves = np.where(finite[..., None, None], halves, 0.0)
+    return halves, np.ptp(halves, axis=(-2, -1)) == 0
 
 
-def _plain_rhat(draws: np.ndarray) -> float:
-    length = draws.shape[1]
-    within = float(np.var(draws, axis=1, ddof=1).mean())
-    between = float(np.var(draws.mean(axis=1), ddof=1))
-    if within == 0:
-        return math.inf if between > 0 else 1.0
-    return math.sqrt((length - 1) / length + between / within)
+def _plain_rhat(draws: np.ndarray) -> np.ndarray:
+    length = draws.shape[-1]
+    within = np.var(draws, axis=-1, ddof=1).mean(-1)
+    between = np.var(draws.mean(-1), axis=-1, ddof=1)
+    ratio = np.divide(between, within, out=np.where(between > 0, np.inf, 0.0), where=within > 0)
+    return np.asarray(np.sqrt(np.where(within > 0, (length - 1) / length, 1.0) + ratio))
 
 
 def _autocovariance(draws: np.ndarray) -> np.ndarray:
-    """Autocovariance of each chain at every lag, biased (divided by the length), by FFT."""
-    length = draws.shape[1]
-    centered = draws - draws.mean(axis=1, keepdims=True)
+    """Autocovariance of each chain of (..., chain, draw) at every lag, biased (divided by the length), by FFT."""
+    length = draws.shape[-1]
+    centered = draws - draws.mean(-1, keepdims=True)
     size = 2 ** math.ceil(math.log2(2 * length))
-    power = np.abs(np.fft.rfft(centered, size, axis=1)) ** 2
-    return np.asarray(np.fft.irfft(power, size, axis=1)[:, :length] / length)
+    power = np.abs(np.fft.rfft(centered, size, axis=-1)) ** 2
+    return np.asarray(np.fft.irfft(power, size, axis=-1)[..., :length] / length)

@@ -36,10 +36,55 @@ class _Nuts(_Momentum, NUTS):
 
 
 class _Hmc(_Momentum, HMC):
+    # What looks at the density at a place, (free,).
+    look: Callable[[np.ndarray], Point]
+
     @property
     def num_steps(self) -> int:
         """Steps in a trajectory, to the nearest; Pyro rounds down, to a single one for long steps."""
         return max(2, round(float(self.trajectory_length) / float(self.step_size)))
+
+    def sample(self, params: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Make the next draw as Pyro does, but follow the trajectory without autograd: a fifth of its time."""
+        sites, potential, gradients = self._fetch_from_cache()
+        momenta, plain = self._sample_r(f"r_t={self._t}")
+        energy = self._kinetic_energy(plain) + potential
+        (mass,) = self.inverse_mass_matrix.values()
+        w, momentum, slope, there = self._leapfrog(
+            sites["w"].numpy(), momenta["w"].numpy(), gradients["w"].numpy(), mass.numpy()
+        )
+        end = self.mass_matrix_adapter.unscale({"w": torch.from_numpy(momentum)})
+        change = self._kinetic_energy(end) - float(there.log_density) - energy
+        change = torch.where(change.isnan(), torch.inf, change)
+        if change > self._max_sliced_energy and self._t >= self._warmup_steps:
+            self._divergences.append(self._t - self._warmup_steps)
+        rate = (-change).exp().clamp(max=1.0)
+        accepted = bool(torch.rand((), dtype=rate.dtype) < rate)
+        if accepted:
+            sites, gradients = {"w": torch.from_numpy(w)}, {"w": torch.from_numpy(slope)}
+            self._cache(sites, torch.tensor(-float(there.log_density), dtype=rate.dtype), gradients)
+        self._t += 1
+        count = self._t - self._warmup_steps
+        if count > 0:
+            self._accept_cnt += accepted
+        else:
+            count = self._t
+            self._adapter.step(self._t, sites, rate, gradients)
+        self._mean_accept_prob += (float(rate) - self._mean_accept_prob) / count
+        return dict(sites)
+
+    def _leapfrog(
+        self, w: np.ndarray, momentum: np.ndarray, slope: np.ndarray, mass: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Point]:
+        """The end of a trajectory: place, momentum, slope of the potential, and the density there."""
+        step, count = float(self.step_size), self.num_steps
+        momentum = momentum - 0.5 * step * slope
+        for number in range(1, count + 1):
+            w = w + step * (mass * momentum if mass.ndim == 1 else mass @ momentum)
+            there = self.look(w)
+            slope = -there.gradient
+            momentum = momentum - (step if number < count else 0.5 * step) * slope
+        return w, momentum, slope, there
 
 
 class PyroChain:
@@ -62,6 +107,7 @@ class PyroChain:
         self._kernel: Any = make(lambda sites: value(sites["w"]))
         self._site = {"w": torch.from_numpy(np.array(w, dtype=float))}
         self._kernel.initial_params = self._site
+        self._kernel.look = self._look
         self._warmup = warmup
         self._acceptance = 0.0
         self._count = 0
