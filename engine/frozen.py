@@ -68,22 +68,16 @@ class FrozenProblem:
 
     def costs(self, x: np.ndarray, *, gradient: bool = True) -> Costs:
         """Return cost, chi2 and gradient at each x, (chain, free)."""
-        chains = len(x)
-        found = Costs(np.full(chains, np.inf), np.full(chains, np.inf), np.zeros(x.shape))
         theta, slopes, allowed = self._expand(x)
-        inside = allowed
-        if self._scene is not None:
-            inside = allowed & self._scene.covers(theta)
-            if inside.all():
-                self._frozen(found, slice(None), theta, slopes, gradient)
-            elif inside.any():
-                self._frozen(
-                    found, inside, theta[inside], None if slopes is None else slopes[inside], gradient
-                )
-        else:
-            inside = np.zeros(chains, dtype=bool)
-        self._evaluated += chains
+        inside = allowed & (False if self._scene is None else self._scene.covers(theta))
+        self._evaluated += len(x)
+        if inside.all():
+            return _without_lost(self._frozen(theta, slopes, gradient))
         self._outside += int((~inside).sum())
+        found = Costs(np.full(len(x), np.inf), np.full(len(x), np.inf), np.zeros(x.shape))
+        if inside.any():
+            own = self._frozen(theta[inside], None if slopes is None else slopes[inside], gradient)
+            found.cost[inside], found.chi2[inside], found.gradient[inside] = own.cost, own.chi2, own.gradient
         for chain in np.flatnonzero(allowed & ~inside):
             if gradient:
                 here = self.problem.cost_gradient(x[chain])
@@ -91,10 +85,7 @@ class FrozenProblem:
                 found.gradient[chain] = here.gradient
             else:
                 found.cost[chain], found.chi2[chain] = self.problem.cost(x[chain])
-        lost = ~(np.isfinite(found.cost) & np.isfinite(found.gradient).all(1))
-        if lost.any():
-            found.cost[lost], found.chi2[lost], found.gradient[lost] = np.inf, np.inf, 0.0
-        return found
+        return _without_lost(found)
 
     def _expand(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """All values, (chain, parameter), their slopes (None without links), and which of them have one, (chain,)."""
@@ -113,34 +104,31 @@ class FrozenProblem:
             allowed[chain] = space.allowed(theta[chain])
         return theta, slopes, allowed
 
-    def _frozen(
-        self,
-        found: Costs,
-        rows: slice | np.ndarray,
-        theta: np.ndarray,
-        slopes: np.ndarray | None,
-        gradient: bool,
-    ) -> None:
-        """Fill in these rows of ``found`` from the frozen scene."""
+    def _frozen(self, theta: np.ndarray, slopes: np.ndarray | None, gradient: bool) -> Costs:
+        """The costs from the frozen scene."""
         assert self._scene is not None
         tile, problem = self._tile, self.problem
         with torch.no_grad():
             model, pull = self._scene.brightness(theta)
             model += self._background
             terms, score, _ = self._terms(tile.data, model, tile.weight, problem.image.gain or 1.0)
-            cost = _totals(terms)
-            chi2 = cost
+            chi2 = cost = _totals(terms)
             if problem.likelihood != "gaussian":
                 residual = tile.data - model
                 chi2 = _totals(tile.weight * residual * residual)
-            by_theta = pull(score) if gradient else np.zeros_like(theta)
-        found.chi2[rows] = chi2
-        found.cost[rows] = cost + [
-            problem.add_priors(*pair, None) for pair in zip(theta, by_theta, strict=True)
-        ]
-        if gradient:
-            free = problem.space.free
-            found.gradient[rows] = by_theta[:, free] if slopes is None else (by_theta[:, None] @ slopes)[:, 0]
+            by_theta = pull(score) if gradient else np.zeros(theta.shape)
+        cost = cost + [problem.add_priors(*pair, None) for pair in zip(theta, by_theta, strict=True)]
+        free = problem.space.free
+        by_x = by_theta[:, free] if slopes is None else (by_theta[:, None] @ slopes)[:, 0]
+        return Costs(cost, chi2, by_x if gradient else np.zeros(by_x.shape))
+
+
+def _without_lost(found: Costs) -> Costs:
+    """The same, infinite where it is not finite."""
+    lost = ~(np.isfinite(found.cost) & np.isfinite(found.gradient).all(1))
+    if lost.any():
+        found.cost[lost], found.chi2[lost], found.gradient[lost] = np.inf, np.inf, 0.0
+    return found
 
 
 def _totals(images: Tensor) -> np.ndarray:

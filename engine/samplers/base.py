@@ -117,14 +117,15 @@ class ChainSampler(Fitter):
             if _shown(number, warmup):
                 yield _move(now, {"phase": "warm-up", "draw": number, "chains": count})
         figures: dict[str, float] = {}
+        draws, thin = int(self.draws), int(self.thin)
         try:
-            for number in range(1, self.draws + 1):
-                for _ in range(self.thin):
+            for number in range(1, draws + 1):
+                for _ in range(thin):
                     now = running.advance()
                 record.add(now)
                 if record.worth_a_look:
                     figures = record.look()
-                if _shown(number, self.draws):
+                if _shown(number, draws):
                     told = {"phase": "draws", "draw": number, "chains": count, **figures}
                     yield replace(_move(now, told), drawn=record.so_far)
         except Stop:

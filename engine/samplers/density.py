@@ -60,21 +60,28 @@ class Density:
         z = self.whitening.unconstrained(w)
         x = self.transform.physical(z)
         usable = np.isfinite(x).all(-1) & ~self.transform.runaway(z)
-        log_density, chi2 = np.full(len(w), -np.inf), np.full(len(w), np.inf)
-        by_w = np.zeros(w.shape)
-        rows = slice(None) if usable.all() else usable
+        if not usable.all():
+            return self._partly(w, x, usable, gradient)
+        self.work.counted(len(w), gradient=gradient)
+        # Far out numbers overflow; that the density is zero there is all that matters.
+        with np.errstate(all="ignore"):
+            costs = self.frozen.costs(x, gradient=gradient)
+        slopes = self.transform.slopes(z)
+        by_w = costs.gradient
+        if gradient:
+            by_z = costs.gradient * slopes.first + slopes.log_jacobian_gradient
+            by_z[~np.isfinite(costs.cost)] = 0.0
+            by_w = by_z @ self.whitening.factor
+        return Point(x, slopes.log_jacobian - 0.5 * costs.cost, by_w, costs.chi2)
+
+    def _partly(self, w: np.ndarray, x: np.ndarray, usable: np.ndarray, gradient: bool) -> Point:
+        """The density where some places have none."""
+        found = Point(x, np.full(len(w), -np.inf), np.zeros(w.shape), np.full(len(w), np.inf))
         if usable.any():
-            self.work.counted(int(usable.sum()), gradient=gradient)
-            # Far out numbers overflow; that the density is zero there is all that matters.
-            with np.errstate(all="ignore"):
-                costs = self.frozen.costs(x[rows], gradient=gradient)
-            slopes = self.transform.slopes(z[rows])
-            log_density[rows], chi2[rows] = slopes.log_jacobian - 0.5 * costs.cost, costs.chi2
-            if gradient:
-                by_z = costs.gradient * slopes.first + slopes.log_jacobian_gradient
-                by_z[~np.isfinite(costs.cost)] = 0.0
-                by_w[rows] = by_z @ self.whitening.factor
-        return Point(x, log_density, by_w, chi2)
+            own = self.many(w[usable], gradient=gradient)
+            found.log_density[usable], found.chi2[usable] = own.log_density, own.chi2
+            found.gradient[usable] = own.gradient
+        return found
 
     def at(self, w: np.ndarray, *, gradient: bool = True) -> Point:
         """Return the density, and its gradient, at ``w``, (free,)."""

@@ -63,7 +63,9 @@ class Record:
         self.done += 1
 
     def _of(self, name: str) -> np.ndarray:
-        return self._stats.setdefault(name, np.full(self._x.shape[:2], np.nan))
+        if name not in self._stats:
+            self._stats[name] = np.full(self._x.shape[:2], np.nan)
+        return self._stats[name]
 
     @property
     def worth_a_look(self) -> bool:
