@@ -1,9 +1,9 @@
 """Are the posteriors right? Simulation-based calibration.
 
-`python -m benchmarks.calibration --write docs/calibration.md` draws galaxies from a prior (a Sersic on a flat sky, 27 x 25
-pixels, a Gaussian PSF of sigma 1.2 pixels, Gaussian noise so strong that priors and bounds matter), and samples each
-image under that same prior. Where sampler, transform and likelihood are right, the rank of a true value among its
-draws is uniform: Talts, Betancourt, Simpson, Vehtari & Gelman (2018), arXiv:1804.06788.
+`python -m benchmarks.calibration --write docs/calibration.md` draws galaxies from a prior (a Sersic on a flat sky,
+27 x 25 pixels, a Gaussian PSF of sigma 1.2 pixels, Gaussian noise so strong that priors and bounds matter), and samples
+each image under that same prior. Where sampler, transform and likelihood are right, the rank of a true value among
+its draws is uniform: Talts, Betancourt, Simpson, Vehtari & Gelman (2018), arXiv:1804.06788.
 
 The 64 ranks among 63 thinned draws go into 8 bins. p is the probability of a chi-square of the counts as large as that,
 for each parameter; a sampler passes where every p is above 0.01 / (number of parameters), so that a right one fails 1

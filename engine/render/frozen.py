@@ -59,12 +59,12 @@ class FrozenSamples:
     @property
     def numbers(self) -> int:
         """How many numbers it needs for one set of parameters: five arrays of samples."""
-        return 5 * self._size + len(self.features) * 6 * self.features.shape[2]
+        return int(5 * self._size + len(self.features) * 6 * self.features.shape[2])
 
     @property
     def _size(self) -> int:
         """Samples of all components."""
-        return len(self.features) * (self.base + self.features.shape[2] + self.rays.size)
+        return int(len(self.features) * (self.base + self.features.shape[2] + self.rays.size))
 
     @property
     def base(self) -> int:
@@ -129,7 +129,7 @@ class Placed:
 
     @property
     def _fixed(self) -> int:
-        return self.samples.base + self.samples.features.shape[2]
+        return int(self.samples.base + self.samples.features.shape[2])
 
     def average(self, values: Array, amplitudes: np.ndarray) -> tuple[Array, Array]:
         """Return the image, (chain, row, column), and the means along rays, (chain, component, edge).
@@ -225,7 +225,7 @@ class Placed:
 
 
 def _beside(width: int) -> tuple[slice, ...]:
-    """The four neighbors of the cells of all rows but the first and the last, of rows of ``width`` one after another."""
+    """The four neighbors of the cells of all rows but the first and the last, of flat rows of ``width``."""
     return (
         slice(None, -2 * width),
         slice(2 * width, None),

@@ -39,7 +39,7 @@ class FrozenRays:
     @property
     def size(self) -> int:
         """Samples of a component."""
-        return self.start.shape[2] * EDGE_POINTS * self.outward.shape[2]
+        return int(self.start.shape[2] * EDGE_POINTS * self.outward.shape[2])
 
     def place(self, shift: np.ndarray, metric: np.ndarray, arrays: Arrays) -> Rays:
         """Return the rays from centers at anchor + shift, (chain, component, 2).

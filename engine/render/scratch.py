@@ -6,7 +6,6 @@ as a hundred of the operations done in it; keeping the arrays made a step a quar
 
 from __future__ import annotations
 
-import math
 import threading
 
 import torch

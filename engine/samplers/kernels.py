@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from pyro.infer.mcmc import HMC, NUTS
-from pyro.infer.mcmc.mcmc_kernel import MCMCKernel
 from torch import Tensor
 
 from engine.samplers.chains import Draw
 from engine.samplers.density import Density, Point
 from engine.samplers.potential import potential
 
-Kernel = Callable[[Callable[[dict[str, Tensor]], Tensor]], MCMCKernel]
+# From a potential to one of Pyro's kernels.
+Kernel = Callable[[Callable[[dict[str, Tensor]], Tensor]], Any]
 
 
 class _Momentum:
@@ -46,31 +46,32 @@ class _Hmc(_Momentum, HMC):
 
     def sample(self, params: dict[str, Tensor]) -> dict[str, Tensor]:
         """Make the next draw as Pyro does, but follow the trajectory without autograd: a fifth of its time."""
-        sites, potential, gradients = self._fetch_from_cache()
-        momenta, plain = self._sample_r(f"r_t={self._t}")
-        energy = self._kinetic_energy(plain) + potential
-        (mass,) = self.inverse_mass_matrix.values()
+        kernel: Any = self
+        sites, potential, gradients = kernel._fetch_from_cache()
+        momenta, plain = kernel._sample_r(f"r_t={kernel._t}")
+        energy = kernel._kinetic_energy(plain) + potential
+        (mass,) = kernel.inverse_mass_matrix.values()
         w, momentum, slope, there = self._leapfrog(
             sites["w"].numpy(), momenta["w"].numpy(), gradients["w"].numpy(), mass.numpy()
         )
-        end = self.mass_matrix_adapter.unscale({"w": torch.from_numpy(momentum)})
-        change = self._kinetic_energy(end) - float(there.log_density) - energy
+        end = kernel.mass_matrix_adapter.unscale({"w": torch.from_numpy(momentum)})
+        change = kernel._kinetic_energy(end) - float(there.log_density) - energy
         change = torch.where(change.isnan(), torch.inf, change)
-        if change > self._max_sliced_energy and self._t >= self._warmup_steps:
-            self._divergences.append(self._t - self._warmup_steps)
+        if change > kernel._max_sliced_energy and kernel._t >= kernel._warmup_steps:
+            kernel._divergences.append(kernel._t - kernel._warmup_steps)
         rate = (-change).exp().clamp(max=1.0)
         accepted = bool(torch.rand((), dtype=rate.dtype) < rate)
         if accepted:
             sites, gradients = {"w": torch.from_numpy(w)}, {"w": torch.from_numpy(slope)}
-            self._cache(sites, torch.tensor(-float(there.log_density), dtype=rate.dtype), gradients)
-        self._t += 1
-        count = self._t - self._warmup_steps
+            kernel._cache(sites, torch.tensor(-float(there.log_density), dtype=rate.dtype), gradients)
+        kernel._t += 1
+        count = kernel._t - kernel._warmup_steps
         if count > 0:
-            self._accept_cnt += accepted
+            kernel._accept_cnt += accepted
         else:
-            count = self._t
-            self._adapter.step(self._t, sites, rate, gradients)
-        self._mean_accept_prob += (float(rate) - self._mean_accept_prob) / count
+            count = kernel._t
+            kernel._adapter.step(kernel._t, sites, rate, gradients)
+        kernel._mean_accept_prob += (float(rate) - kernel._mean_accept_prob) / count
         return dict(sites)
 
     def _leapfrog(

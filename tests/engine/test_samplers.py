@@ -261,3 +261,15 @@ def test_draws_are_written_for_arviz(name, runs, tmp_path):
 
 def test_samplers_are_registered():
     assert set(SAMPLERS) <= set(registry())
+
+
+@pytest.mark.parametrize("options", [{"adapt_step_size": False}, {"adapt_mass_matrix": "dense"}])
+def test_the_trajectories_of_hmc_are_those_of_pyro(options, monkeypatch):
+    from engine.samplers import kernels
+
+    chosen: dict[str, Any] = {"seed": 5, "chains": 1, "warmup": 30, "draws": 10, **options}
+    ours = engine.fit(gentle(), "hmc", **chosen)
+    monkeypatch.delattr(kernels._Hmc, "sample")
+    theirs = engine.fit(gentle(), "hmc", **chosen)
+    np.testing.assert_allclose(ours.draws, theirs.draws, rtol=1e-6)
+    assert ours.jacobians == theirs.jacobians
