@@ -23,19 +23,26 @@ from bokeh.server.server import Server
 from tornado.ioloop import IOLoop
 
 from dashboard import ui
+from dashboard.accounts.door import Door
+from dashboard.accounts.doorkeeper import LINK_COOKIE, SESSION_COOKIE, Doorkeeper
+from dashboard.accounts.gate import Gate
+from dashboard.accounts.login import login_routes
+from dashboard.accounts.sweep import Sweep
 from dashboard.api.documents import document_routes
 from dashboard.corner_route import corner_routes
-from dashboard.guard import guard
+from dashboard.guard import AddHeaders
 from dashboard.jobs import Jobs, Limits
 from dashboard.listen import check_port, free_port
 from dashboard.pages import compare, fit, home, learn, report, run, runs
 from dashboard.routes import api_routes
 from dashboard.services import Services
 from dashboard.settings import Settings
-from dashboard.store import NotFound, Store
+from dashboard.store import NOBODY, NotAllowed, NotFound, Store, Who
 
 UNUSED_SESSION_SECONDS = 60
 CHECK_SESSIONS_SECONDS = 15
+# Headers that never come, or bodies of all but uploads, which have their own limit.
+SLOW_SECONDS = 75
 
 logger = logging.getLogger("residua.app")
 
@@ -43,9 +50,12 @@ logger = logging.getLogger("residua.app")
 class App:
     """A server ready to run, and what it is made of."""
 
-    def __init__(self, services: Services, jobs: Jobs, server: Server, url: str) -> None:
+    def __init__(
+        self, services: Services, jobs: Jobs, server: Server, url: str, door: Door | None = None
+    ) -> None:
         self.services = services
         self.jobs = jobs
+        self.door = door
         self.server = server
         self.url = url
 
@@ -69,6 +79,8 @@ class App:
     def close(self) -> None:
         """Stop what was started."""
         self.server.stop()
+        if self.door is not None:
+            self.door.close()
         self.jobs.close()
         self.services.store.close()
 
@@ -98,14 +110,15 @@ def create_app(settings: Settings, store: Store | None = None) -> App:
         if settings.example and not store.projects():
             services.add_example("seed")
         check_port(settings.host, port)
-        server = _serve(services, port)
+        door = Door(store, settings, Doorkeeper(store)) if settings.has_accounts else None
+        server = _serve(services, port, door)
     except BaseException:
         if jobs is not None:
             jobs.close()
         store.close()
         raise
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    return App(services, jobs, server, f"http://{host}:{port}/")
+    return App(services, jobs, server, f"http://{host}:{port}/", door)
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -123,25 +136,30 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _serve(services: Services, port: int) -> Server:
+def _serve(services: Services, port: int, door: Door | None = None) -> Server:
     settings = services.settings
     loop = IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
-    pages: dict[str, Callable[[], Any]] = {
-        "/": _page(lambda: home.home(services)),
-        "/fit/{project}": _page(lambda: fit.fit(services, pn.state.route_params["project"])),
-        "/run/{run}": _page(lambda: run.run(services, pn.state.route_params["run"])),
-        "/compare": _page(lambda: compare.compare(services)),
-        "/runs/{project}": _page(lambda: runs.runs(services, pn.state.route_params["project"])),
-        "/report/{project}": _page(lambda: report.report(services, pn.state.route_params["project"])),
-        "/learn": _page(lambda: learn.index(services)),
-        "/learn/{page}": _page(lambda: learn.learn(services, pn.state.route_params["page"])),
+    pages: dict[str, Callable[[Services], Any]] = {
+        "/": home.home,
+        "/fit/{project}": lambda own: fit.fit(own, pn.state.route_params["project"]),
+        "/run/{run}": lambda own: run.run(own, pn.state.route_params["run"]),
+        "/compare": compare.compare,
+        "/runs/{project}": lambda own: runs.runs(own, pn.state.route_params["project"]),
+        "/report/{project}": lambda own: report.report(own, pn.state.route_params["project"]),
+        "/learn": learn.index,
+        "/learn/{page}": lambda own: learn.learn(own, pn.state.route_params["page"]),
     }
     server: Server = pn.serve(
-        pages,
+        {route: _page(services, build) for route, build in pages.items()},
         port=port,
         address=settings.host,
         websocket_origin=settings.origins(port),
-        extra_patterns=[*corner_routes(services), *document_routes(services), *api_routes(services, loop)],
+        extra_patterns=[
+            *([] if door is None else login_routes(door)),
+            *corner_routes(services),
+            *document_routes(services),
+            *api_routes(services, loop),
+        ],
         static_dirs={"assets": str(ui.static_folder())},
         title="Residua",
         show=False,
@@ -149,18 +167,41 @@ def _serve(services: Services, port: int) -> Server:
         verbose=False,
         unused_session_lifetime_milliseconds=UNUSED_SESSION_SECONDS * 1000,
         check_unused_sessions_milliseconds=CHECK_SESSIONS_SECONDS * 1000,
+        http_server_kwargs={
+            "xheaders": bool(settings.proxies),
+            "trusted_downstream": settings.proxies,
+            "idle_connection_timeout": SLOW_SECONDS,
+            "body_timeout": SLOW_SECONDS,
+        },
+        **({} if door is None else _only_by_their_own(services)),
     )
-    guard(server._tornado, settings.host_names)
+    server._tornado.transforms.append(AddHeaders)
+    gate = Gate(server._tornado, settings.host_names, None if door is None else door.keeper)
+    server._http.request_callback = gate
+    if door is not None:
+        sweep = Sweep(gate)
+        sweep.start(loop)
+        door.changed, door.stop_watching = sweep.soon, sweep.stop
     return server
 
 
-def _page(build: Callable[[], Any]) -> Callable[[], Any]:
-    """The page, or in its place a sentence when it cannot be made."""
+def _only_by_their_own(services: Services) -> dict[str, Any]:
+    """What keeps the session of a page with whoever opened it: a signed token, without the secrets of their browser."""
+    return {
+        "sign_sessions": True,
+        "secret_key": services.store.signing_key(),
+        "exclude_cookies": [SESSION_COOKIE, LINK_COOKIE],
+        "exclude_headers": ["Cookie", "Authorization"],
+    }
+
+
+def _page(services: Services, build: Callable[[Services], Any]) -> Callable[[], Any]:
+    """The page for whoever opens it, or in its place a sentence when it cannot be made."""
 
     def build_or_explain() -> Any:
         try:
-            return build()
-        except NotFound as error:
+            return build(services.seen_by(_who()))
+        except (NotFound, NotAllowed) as error:
             return ui.message_page("Not here", str(error))
         except Exception:
             code = secrets.token_hex(4)
@@ -170,3 +211,11 @@ def _page(build: Callable[[], Any]) -> Callable[[], Any]:
             )
 
     return build_or_explain
+
+
+def _who() -> Who:
+    """Who opens the page that is being made, as the gate found out."""
+    document = pn.state.curdoc
+    context = document.session_context if document else None
+    who: Who = getattr(context.request, "who", NOBODY) if context else NOBODY
+    return who

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from dashboard.commands import talk
+from dashboard.commands.users_options import users_app
 
 app = typer.Typer(
     name="residua",
@@ -270,6 +271,9 @@ def restore(
         given = {"data_dir": data_dir, "database": database, "config": config}
         report = command.put_back(folder, given, quiet, as_json)
     raise typer.Exit(1 if report.damaged else 0)
+
+
+app.add_typer(users_app, name="users")
 
 
 def serve(**given: Any) -> None:

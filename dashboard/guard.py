@@ -1,15 +1,11 @@
-"""What keeps other web pages away from a server on this machine: checks and headers for every request."""
+"""Harmless headers for every answer, and the names this server goes by."""
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
-from tornado.routing import Matcher, Rule
-from tornado.web import Application, OutputTransform, RequestHandler
-
-from dashboard.access import NotHere, WithoutRule
+from tornado.web import OutputTransform
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -20,45 +16,12 @@ _HEADERS = {
 }
 
 
-def guard(application: Application, host_names: tuple[str, ...]) -> None:
-    """Make the whole application, pages and websockets included, answer only under these host names and only at
-    addresses that dashboard.access has a rule for.
-    """
-    application.default_router.rules[:0] = [
-        Rule(OtherHost(host_names), RefuseHost),
-        Rule(WithoutRule(), NotHere),
-    ]
-    application.transforms.append(AddHeaders)
-
-
 def host_name(host: str) -> str:
     """The name of a Host header or an Origin without its port, lower case; "" when it cannot be read."""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return ""
-
-
-class OtherHost(Matcher):
-    """Matches a Host that is none of ours: a page elsewhere whose name was pointed at this machine."""
-
-    def __init__(self, host_names: tuple[str, ...]) -> None:
-        self._host_names = host_names
-
-    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        return None if host_name(request.host) in self._host_names else {}
-
-
-class RefuseHost(RequestHandler):
-    """The answer to a request under a host name that is not ours."""
-
-    def prepare(self) -> None:
-        self.set_status(421)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(
-            "This server does not answer under this host name. Open it as 127.0.0.1 or localhost, "
-            "or start it with --allowed-hosts and the name.\n"
-        )
 
 
 class AddHeaders(OutputTransform):

@@ -32,6 +32,8 @@ def settings_page() -> str:
     for one in declared():
         low, high = one.metadata["low"], one.metadata["high"]
         limits = "" if low is None else f" Between {low:g} and {high:.7g}."
+        if one.metadata["choices"]:
+            limits = f" One of {', '.join(one.metadata['choices'])}."
         option = f"`{flag_of(one.name)}`"
         if type(one.default) is bool:
             option += f", `--no-{flag_of(one.name)[2:]}`"
@@ -50,9 +52,14 @@ def routes_page() -> str:
         _HEAD.format(source="dashboard/access.py"),
         "# Routes\n\nEvery address of the server, and who may open it. An address that is not here does not exist.\n",
         "A page's websocket and scripts follow the page's rule.\n\n",
+        "Without accounts (`--accounts none`, the default) whoever reaches the server under one of its host names\n"
+        "(`--host`, `--allowed-hosts`) may open all of them. With accounts:\n\n",
         *(f"- **{access}**: {who}\n" for access, who in WHO.items()),
         "\n| address | who | what |\n|---|---|---|\n",
-        *(f"| `{rule.route}` | {rule.access} | {rule.what} |\n" for rule in RULES),
+        *(
+            f"| `{rule.route}` | {rule.access} | {rule.what}{' Only with accounts.' if rule.accounts else ''} |\n"
+            for rule in RULES
+        ),
     ]
     return "".join(parts)
 

@@ -25,10 +25,18 @@ def setting(
     environment: tuple[str, ...] = (),
     low: float | None = None,
     high: float | None = None,
+    choices: tuple[str, ...] = (),
 ) -> Any:
     """Declare one setting; of several environment variables the first that is set counts."""
     return field(
-        default=default, metadata={"help": help, "environment": environment, "low": low, "high": high}
+        default=default,
+        metadata={
+            "help": help,
+            "environment": environment,
+            "low": low,
+            "high": high,
+            "choices": choices,
+        },
     )
 
 
@@ -38,7 +46,7 @@ class Settings:
 
     host: str = setting(
         "127.0.0.1",
-        "Address to listen on. Only 127.0.0.1 keeps others out: there is no log-in.",
+        "Address to listen on. Without accounts, only 127.0.0.1 keeps others out.",
         environment=("RESIDUA_HOST",),
     )
     port: int = setting(
@@ -113,6 +121,26 @@ class Settings:
         "Further host names, separated by commas, under which browsers may open this server "
         "(behind a proxy or in a container), each with its port if that is not the usual one.",
         environment=("RESIDUA_ALLOWED_HOSTS",),
+    )
+    accounts: str = setting(
+        "none",
+        "Who may come in: none (whoever reaches the port, without log-in) or local (people with an account here, made "
+        "by residua users add).",
+        environment=("RESIDUA_ACCOUNTS",),
+        choices=("none", "local"),
+    )
+    session_days: float = setting(
+        14.0,
+        "Days until a browser has to log in again.",
+        environment=("RESIDUA_SESSION_DAYS",),
+        low=0.01,
+        high=365,
+    )
+    trusted_proxies: str = setting(
+        "",
+        "Addresses, separated by commas, of proxies in front of this server. What they say of the sender's address and "
+        "of https (X-Forwarded-For, X-Forwarded-Proto) is believed.",
+        environment=("RESIDUA_TRUSTED_PROXIES",),
     )
     cancel_grace: float = setting(
         1.5,
@@ -210,6 +238,9 @@ class Settings:
             low, high = one.metadata["low"], one.metadata["high"]
             if (low is not None and value < low) or (high is not None and value > high):
                 raise SettingError(f"{one.name} is {value}, but must lie between {low} and {high}.")
+            choices = one.metadata["choices"]
+            if choices and value not in choices:
+                raise SettingError(f"{one.name} is {value!r}, but must be one of: {', '.join(choices)}.")
         if not self.host.strip():
             raise SettingError("host is empty. Give an address to listen on, such as 127.0.0.1.")
 
@@ -241,6 +272,21 @@ class Settings:
         extra = [f"{name}{suffix}" for name in self._extra_hosts for suffix in _ports(name, port)]
         own = [name for name in self.host_names[: len(HOST_NAMES_OF_THIS_MACHINE) + 1] if ":" not in name]
         return list(dict.fromkeys([*(f"{name}:{port}" for name in own), *extra]))
+
+    @property
+    def has_accounts(self) -> bool:
+        """Whether people log in."""
+        return self.accounts != "none"
+
+    @property
+    def proxies(self) -> list[str]:
+        """The addresses of `trusted_proxies`."""
+        return [one.strip() for one in self.trusted_proxies.split(",") if one.strip()]
+
+    @property
+    def is_open_to_others(self) -> bool:
+        """Whether the server listens where others than this machine's people may reach it."""
+        return self.host.lower() not in HOST_NAMES_OF_THIS_MACHINE
 
     @property
     def _extra_hosts(self) -> list[str]:

@@ -1,7 +1,7 @@
 """HTTP routes of documents: lessons as notebooks, and exported reports.
 
 GET /api/learn/{lesson}.ipynb
-GET /api/exports/{token}/{name}     what a page had made, for its own reader, a short while
+GET /api/exports/{project}/{token}/{name}     what a page had made, for its own reader, a short while
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from dashboard.store import NotFound
 KINDS = {"html": "text/html; charset=utf-8", "zip": "application/zip", "pdf": "application/pdf"}
 KEPT_EXPORTS = 6
 
-# Token to the file's name and content. A token cannot be guessed: whoever has it asked for the export.
-_exports: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+# Token to the project, the file's name and the content. A token cannot be guessed: whoever has it asked for the export.
+_exports: OrderedDict[str, tuple[str, str, bytes]] = OrderedDict()
 NOTEBOOK = "application/x-ipynb+json; charset=utf-8"
 
 
@@ -44,22 +44,22 @@ class LessonHandler(ApiHandler):
 class ExportHandler(ApiHandler):
     """A report that was made for somebody's page, as a download."""
 
-    async def get(self, token: str, name: str) -> None:
+    async def get(self, project: str, token: str, name: str) -> None:
         found = _exports.get(token)
-        if found is None or found[0] != name:
+        if found is None or found[:2] != (project, name):
             raise NotFound("This export is gone. Make it again on the report's page.")
         self.set_header("Content-Type", KINDS[name.rpartition(".")[2]])
         self.set_header("Content-Disposition", f'attachment; filename="residua-{name}"')
-        self.finish(found[1])
+        self.finish(found[2])
 
 
-def keep_export(name: str, content: bytes) -> str:
+def keep_export(project: str, name: str, content: bytes) -> str:
     """Keep a report until it is fetched, or until some others were made; returns its address."""
     token = secrets.token_urlsafe(24)
-    _exports[token] = (name, content)
+    _exports[token] = (project, name, content)
     while len(_exports) > KEPT_EXPORTS:
         _exports.popitem(last=False)
-    return f"/api/exports/{token}/{name}"
+    return f"/api/exports/{project}/{token}/{name}"
 
 
 def document_routes(services: Services) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
@@ -67,5 +67,5 @@ def document_routes(services: Services) -> list[tuple[str, type[RequestHandler],
     own = {"services": services}
     return [
         (r"/api/learn/([a-z0-9-]+)\.ipynb", LessonHandler, own),
-        (r"/api/exports/([A-Za-z0-9_-]+)/([a-z.]+)", ExportHandler, own),
+        (r"/api/exports/([^/]+)/([A-Za-z0-9_-]+)/([a-z.]+)", ExportHandler, own),
     ]

@@ -1,4 +1,4 @@
-"""What all routes share: one shape for errors, harmless headers, no requests from other sites."""
+"""What all routes share: one shape for errors, harmless headers, and what their sender may do."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import json
 import logging
 import secrets
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy.exc import OperationalError
 from tornado.web import HTTPError, RequestHandler
 
 import engine
 from dashboard.services import Services
-from dashboard.store import NotFound, StoreError
+from dashboard.store import NotAllowed, NotFound, StoreError
 
 logger = logging.getLogger("residua.routes")
 
@@ -28,29 +27,21 @@ class RefusedError(Exception):
 
 
 class ApiHandler(RequestHandler):
-    """What all routes share: JSON errors without tracebacks, harmless headers."""
+    """What all routes share: JSON errors without tracebacks, harmless headers.
+
+    `services` are those of whoever sends the request: what they may not do raises NotFound or NotAllowed.
+    """
 
     services: Services
 
     def initialize(self, services: Services, **parts: Any) -> None:
-        self.services = services
+        self.services = services.seen_by(self.request.who)  # type: ignore[attr-defined]
 
     def set_default_headers(self) -> None:
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
         self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
         self.clear_header("Server")
-
-    def refuse_other_sites(self) -> None:
-        """Refuse what a page of another site makes a browser send here.
-
-        Browsers put Origin on every cross-site POST and Sec-Fetch-Site on all they send; scripts use neither.
-        """
-        origin = self.request.headers.get("Origin")
-        site = self.request.headers.get("Sec-Fetch-Site", "same-origin")
-        foreign = origin is not None and urlsplit(origin).netloc.lower() != self.request.host.lower()
-        if foreign or site not in ("same-origin", "none"):
-            raise RefusedError(403, "This request came from another site, so it was refused.")
 
     def answer(self, content: dict[str, Any], status: int = 200) -> None:
         self.set_status(status)
@@ -61,6 +52,8 @@ class ApiHandler(RequestHandler):
         error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
         if isinstance(error, NotFound):
             self.answer({"error": str(error)}, 404)
+        elif isinstance(error, NotAllowed):
+            self.answer({"error": str(error)}, 403)
         elif isinstance(error, engine.EngineError | StoreError):
             self.answer({"error": str(error)}, 422)
         elif isinstance(error, RefusedError):

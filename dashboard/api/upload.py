@@ -42,7 +42,6 @@ class UploadHandler(ApiHandler):
         # Our own limit counts the chunks as they come; this one only ends the never-ending.
         self.request.connection.set_max_body_size(self._limit + DRAINED_BYTES)  # type: ignore[union-attr]
         self.request.connection.set_body_timeout(UPLOAD_SECONDS)  # type: ignore[union-attr]
-        self.refuse_other_sites()
         length = self.request.headers.get("Content-Length", "0")
         try:
             self._name = display_name(self.get_query_argument("name", "unnamed"))

@@ -26,6 +26,12 @@ def serve(given: Mapping[str, Any]) -> None:
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
+    if not settings.has_accounts and settings.is_open_to_others:
+        logging.getLogger("residua").warning(
+            "There is no log-in: whoever reaches %s can see and change everything. "
+            "Let people log in with --accounts local, or listen on 127.0.0.1.",
+            settings.host,
+        )
     with talk.sentences():
         # What can be refused is refused before the slow imports.
         try:
@@ -34,6 +40,8 @@ def serve(given: Mapping[str, Any]) -> None:
         except (ListenError, StoreError) as error:
             talk.refuse(str(error))
             return
+        if settings.has_accounts and not store.accounts.all():
+            print("Nobody can log in yet. Make the first account: residua users add NAME --admin", flush=True)
 
         from dashboard.app import create_app
         from dashboard.jobs import JobsError

@@ -87,7 +87,7 @@ class ReportPage:
         """Have the browser fetch what was exported."""
         if self.notebook.ready is not None:
             kind, content = self.notebook.ready
-            self.shown.download = keep_export(NAMES[kind], content)
+            self.shown.download = keep_export(self.project.id, NAMES[kind], content)
 
     def _later(self, change: Callable[[], None]) -> None:
         if self.document is not None:

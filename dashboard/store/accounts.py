@@ -1,4 +1,4 @@
-"""Who can log in, and what they are allowed. Passwords arrive here as hashes (dashboard.passwords)."""
+"""Who can log in, and what they are allowed. Passwords arrive here as hashes (dashboard.accounts.passwords)."""
 
 from __future__ import annotations
 

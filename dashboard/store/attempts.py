@@ -42,8 +42,25 @@ class Attempts:
         ]
         return max([0.0, *left])
 
-    def failed(self, name: str, address: str) -> None:
-        """Take down a failure."""
+    def begin(self, name: str, address: str) -> float:
+        """Seconds to wait before the next attempt; 0 when it may be made now: it then counts as failed already.
+
+        One call after another, so that many attempts at once are not all let through.
+        """
+        wait = self.waits(name, address)
+        if wait <= 0:
+            self._failed(name, address)
+        return wait
+
+    def succeeded(self, name: str, address: str) -> None:
+        """Somebody logged in: the failures of the name are forgotten, the address gets this attempt back."""
+        self.forget(name)
+        with self._session() as session, session.begin():
+            row = session.get(AttemptRow, _keys(name, address)[1])
+            if row is not None:
+                row.failed = max(0, row.failed - 1)
+
+    def _failed(self, name: str, address: str) -> None:
         now = datetime.now(UTC)
         with self._session() as session, session.begin():
             session.execute(delete(AttemptRow).where(AttemptRow.last < now - FORGOTTEN_AFTER))
@@ -54,11 +71,10 @@ class Attempts:
                 else:
                     row.failed, row.last = row.failed + 1, now
 
-    def forget(self, name: str, address: str = "") -> None:
-        """Somebody logged in, or an admin lets them: their failures count no more."""
+    def forget(self, name: str) -> None:
+        """The failures of a name count no more."""
         with self._session() as session, session.begin():
-            keys = _keys(name, address)[: 2 if address else 1]
-            session.execute(delete(AttemptRow).where(AttemptRow.key.in_(keys)))
+            session.execute(delete(AttemptRow).where(AttemptRow.key == _keys(name, "")[0]))
 
     def locked(self, names: Iterable[str]) -> dict[str, float]:
         """Those of these names that must wait, and how many seconds."""

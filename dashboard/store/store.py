@@ -37,6 +37,7 @@ from dashboard.store.reach import check, reach_of, reach_of_run, visible
 from dashboard.store.records import NEXT, File, Project, Run, RunStatus
 from dashboard.store.references import ROLES, resolve
 from dashboard.store.rows import project_of, run_of
+from dashboard.store.secrets import new_secret
 from dashboard.store.sharing import Sharing
 
 Row = TypeVar("Row", ProjectRow, FileRow, RunRow)
@@ -80,6 +81,14 @@ class Store:
         """Close the database and let another server use the folder."""
         self._engine.dispose()
         self._lock.release()
+
+    def signing_key(self) -> str:
+        """A secret of this data folder, made at the first call."""
+        path = self.data_dir / "signing-key"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(f"{new_secret()}{new_secret()}\n", encoding="ascii")
+        return path.read_text(encoding="ascii").strip()
 
     # --- who
 

@@ -16,6 +16,8 @@ LIST_ROUTES = """
 import json, sys
 from pathlib import Path
 from dashboard import app, ui
+from dashboard.accounts.door import Door
+from dashboard.accounts.doorkeeper import Doorkeeper
 from dashboard.access import routes_of
 from dashboard.services import Services
 from dashboard.settings import Settings
@@ -24,9 +26,12 @@ from dashboard.store import Store
 if __name__ == "__main__":
     store = Store(Path(sys.argv[1]))
     ui.setup()
-    server = app._serve(Services(store, None, Settings()), 0)
+    settings = Settings(accounts="local")
+    door = Door(store, settings, Doorkeeper(store))
+    server = app._serve(Services(store, None, settings), 0, door)
     print(json.dumps(routes_of(server._tornado)))
     server.stop()
+    door.close()
     store.close()
 """
 

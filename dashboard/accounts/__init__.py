@@ -1,0 +1,1 @@
+"""Who asks, and whether they may: log-in, tokens, and the gate that every request goes through."""

@@ -1,0 +1,65 @@
+"""Plain pages without scripts: log-in, account, refusals. What a person or a request said is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape as escape
+
+from tornado.httputil import HTTPServerRequest
+
+from dashboard import ui
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_STYLES = ("tokens.css", "components.css", "plain.css")
+
+
+def page(
+    request: HTTPServerRequest, title: str, body: str, *, wide: bool = False, scripts: Iterable[str] = ()
+) -> str:
+    """A whole page around a body of safe HTML, in the theme that the person chose last."""
+    theme = request.cookies.get("residua_theme")
+    dark = theme is not None and theme.value == "dark"
+    styles = "".join(f'<link rel="stylesheet" href="/assets/{name}">' for name in _STYLES)
+    more = "".join(f'<script src="/assets/{name}" defer></script>' for name in scripts)
+    return (
+        f'<!doctype html><html lang="en" data-theme-name="{"dark" if dark else "light"}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{escape(title)} · Residua</title><link rel="icon" href="/assets/favicon.svg">{styles}{more}</head>'
+        f'<body><header class="top"><a class="brand" href="/" aria-label="Residua, all projects">'
+        f"{ui.static_text('logo.svg')}<span>Residua</span></a></header>"
+        f'<main class="plain{" wide" if wide else ""}">{body}</main></body></html>'
+    )
+
+
+def message_page(request: HTTPServerRequest, title: str, sentence: str) -> str:
+    """One sentence and the way back."""
+    return page(
+        request,
+        title,
+        f'<h1>{escape(title)}</h1><p>{escape(sentence)}</p><p><a href="/">All projects</a></p>',
+    )
+
+
+def note(kind: str, text: str) -> str:
+    """A sentence in a colored box; kind is bad, good or info."""
+    return (
+        f'<p class="say {kind}" role="{"alert" if kind == "bad" else "status"}">{escape(text)}</p>'
+        if text
+        else ""
+    )
+
+
+def hidden(name: str, value: str) -> str:
+    """A field of a form that nobody sees."""
+    return f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+
+
+def field(name: str, label: str, *, kind: str = "text", value: str = "", more: str = "") -> str:
+    """A labelled field of a form."""
+    return (
+        f'<label class="labelled"><span>{escape(label)}</span>'
+        f'<input class="field" name="{escape(name)}" type="{escape(kind)}" value="{escape(value)}" {more}></label>'
+    )

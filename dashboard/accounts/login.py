@@ -1,0 +1,170 @@
+"""/login, /logout, /s/{token}: in, out, and in by a link that somebody shared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tornado.web import RequestHandler
+
+from dashboard.accounts import html, passwords
+from dashboard.accounts.door import Door, DoorHandler, local_path
+from dashboard.accounts.doorkeeper import LINK_COOKIE, MOST_LINKS, SESSION_COOKIE
+from dashboard.store import NotFound
+from dashboard.store.logins import RESET
+
+WRONG = "This name and password do not belong together. Small and capital letters differ in passwords."
+STALE = "This page had been open for too long. Try again now."
+
+
+class LoginHandler(DoorHandler):
+    """Asks for name and password. A name that does not exist is answered like a wrong password, and as late."""
+
+    def get(self) -> None:
+        after = local_path(self.get_query_argument("next", "/"))
+        if self.who.account is not None:
+            self.redirect(after)
+            return
+        self._show(after)
+
+    async def post(self) -> None:
+        name = self.get_body_argument("name", "")[:200]
+        password = self.get_body_argument("password", "", strip=False)
+        after = local_path(self.get_body_argument("next", "/"))
+        if not self.check_form():
+            self._show(after, name, STALE, 403)
+            return
+        door, store = self.door, self.door.store
+        async with door.counting:
+            wait = await self.ask(store.attempts.begin, name, self.address)
+        if wait > 0:
+            self.set_header("Retry-After", str(int(wait) + 1))
+            self._show(after, name, f"Too many failed attempts. Try again in {_duration(wait)}.", 429)
+            return
+        found = await self.ask(store.accounts.password_of, name)
+        kept = None if found is None else found[1]
+        matched = await door.hash(passwords.matches, password, kept)
+        if not matched or found is None:
+            self._show(after, name, WRONG, 401)
+            return
+        account, kept = found
+        await self.ask(store.attempts.succeeded, name, self.address)
+        if passwords.outdated(kept):
+            await self.ask(store.accounts.rehash, account.id, await door.hash(passwords.hashed, password))
+        if self.who.login:
+            await self.ask(store.logins.log_out, self.who.login)
+            door.forget()
+        secret = await self.ask(
+            store.logins.log_in,
+            account.id,
+            days=door.settings.session_days,
+            address=self.address,
+            agent=self.request.headers.get("User-Agent", ""),
+        )
+        self.put_log_in(secret)
+        self.redirect(after, status=303)
+
+    def _show(self, after: str, name: str = "", error: str = "", status: int = 200) -> None:
+        fields = html.field("name", "Name", value=name, more='required autocomplete="username" autofocus')
+        secret = html.field(
+            "password", "Password", kind="password", more='required autocomplete="current-password"'
+        )
+        body = (
+            f"<h1>Log in</h1>{html.note('bad', error)}"
+            f'<form method="post" action="/login" class="card">{self.form_token()}{html.hidden("next", after)}'
+            f'{fields}{secret}<button class="btn main" type="submit">Log in</button></form>'
+            '<p class="muted small">No account, or the password is lost? Ask who runs this server.</p>'
+        )
+        self.finish_page(html.page(self.request, "Log in", body), status)
+
+
+class LogoutHandler(DoorHandler):
+    """Ends the log-in of this browser; the gate has refused what another site made it send."""
+
+    async def post(self) -> None:
+        if self.who.login:
+            await self.ask(self.door.store.logins.log_out, self.who.login)
+            self.door.forget()
+        self.clear_cookie(SESSION_COOKIE, path="/")
+        self.clear_cookie(LINK_COOKIE, path="/")
+        self.redirect("/login", status=303)
+
+
+class LinkHandler(DoorHandler):
+    """Takes a link to a project: the browser may read it from now on, until the link is revoked."""
+
+    async def get(self, token: str) -> None:
+        by = self.who.name or "somebody without an account"
+        try:
+            project = await self.ask(self.door.store.sharing.opened, token, by)
+        except NotFound as error:
+            self.finish_page(html.message_page(self.request, "This link is closed", str(error)), 404)
+            return
+        known = [one for one in (self.get_cookie(LINK_COOKIE) or "").split(".") if one and one != token]
+        self.put_cookie(
+            LINK_COOKIE, ".".join([*known[1 - MOST_LINKS :], token]), self.door.settings.session_days
+        )
+        self.door.keeper.forget()
+        self.redirect(f"/fit/{project}", status=303)
+
+
+class ResetHandler(DoorHandler):
+    """A new password for whoever has the link that an admin made; it works once."""
+
+    async def get(self, token: str) -> None:
+        await self._show(token)
+
+    async def post(self, token: str) -> None:
+        first, again = (self.get_body_argument(name, "", strip=False) for name in ("password", "again"))
+        if not self.check_form():
+            await self._show(token, STALE, 403)
+            return
+        account = await self.ask(self.door.store.logins.account_of_token, token, RESET)
+        if account is None:
+            await self._show(token)
+            return
+        wrong = passwords.problem_with(first, account.name) or (
+            "" if first == again else "The two passwords differ. Type the same one twice."
+        )
+        if wrong:
+            await self._show(token, wrong, 422)
+            return
+        await self.ask(
+            self.door.store.accounts.set_password, account.id, await self.door.hash(passwords.hashed, first)
+        )
+        await self.ask(self.door.store.attempts.forget, account.name)
+        self.door.forget()
+        self.redirect("/login", status=303)
+
+    async def _show(self, token: str, error: str = "", status: int = 200) -> None:
+        account = await self.ask(self.door.store.logins.account_of_token, token, RESET)
+        if account is None:
+            sentence = "This link was used already, or it is too old. Ask an admin for another."
+            self.finish_page(html.message_page(self.request, "This link is closed", sentence), 404)
+            return
+        label = f"New password, {passwords.SHORTEST} characters or more"
+        more = f'required minlength="{passwords.SHORTEST}" autocomplete="new-password"'
+        body = (
+            f"<h1>A password for {html.escape(account.name)}</h1>{html.note('bad', error)}"
+            f'<form method="post" class="card">{self.form_token()}'
+            f"{html.field('password', label, kind='password', more=more)}"
+            f"{html.field('again', 'The same again', kind='password', more=more)}"
+            '<button class="btn main" type="submit">Set password</button></form>'
+        )
+        self.finish_page(html.page(self.request, "New password", body), status)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{int(seconds) + 1} seconds"
+    return f"{int(seconds / 60) + 1} minutes"
+
+
+def login_routes(door: Door) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
+    """The routes of log-in."""
+    own = {"door": door}
+    return [
+        (r"/login", LoginHandler, own),
+        (r"/login/new/([A-Za-z0-9_-]+)", ResetHandler, own),
+        (r"/logout", LogoutHandler, own),
+        (r"/s/([A-Za-z0-9_-]+)", LinkHandler, own),
+    ]
