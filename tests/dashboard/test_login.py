@@ -1,4 +1,4 @@
-"""Log-in on a real server: wrong passwords, locks, fixation, forged forms, and being shut out of pages that are open."""
+"""Log-in on a real server: wrong passwords, locks, fixation, forged forms, being shut out of open pages."""
 
 from __future__ import annotations
 
