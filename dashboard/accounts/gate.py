@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from bokeh.server.tornado import BokehTornado
-from bokeh.util.token import get_session_id
+from bokeh.util.token import check_token_signature, get_session_id
 from sqlalchemy.exc import SQLAlchemyError
 from tornado import httputil
 
@@ -107,10 +107,14 @@ class Gate(httputil.HTTPServerConnectionDelegate):
         protocols = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
         if not request.path.endswith("/ws") or len(protocols) != 2:
             return False
+        token, app = protocols[1].strip(), self.application
         try:
-            wanted = get_session_id(protocols[1].strip())
-        except Exception:  # whatever a stranger sent; Bokeh refuses it with a reason
-            return False
+            ours = check_token_signature(token, secret_key=app.secret_key, signed=app.sign_sessions)
+            wanted = get_session_id(token)
+        except Exception:  # whatever a stranger sent
+            return True
+        if not ours:
+            return True
         for opened in page_requests(self.application):
             if opened.session_id == wanted:
                 return bool(

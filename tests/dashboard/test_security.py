@@ -220,7 +220,9 @@ def test_a_page_opens_its_websocket_and_nobody_elses(lab):
 def test_a_token_that_was_changed_opens_nothing(lab):
     path = f"/fit/{lab.project}"
     token = page_token(lab.get(path, "reader"))
-    assert opens(lab, f"{path}/ws", token[:-4] + "AAAA", "reader") is not True
+    assert opens(lab, f"{path}/ws", token, "reader") is True
+    for changed in (token[:-8] + "AAAAAAAA", "A" + token[1:], token.partition(".")[0], "x", "."):
+        assert opens(lab, f"{path}/ws", changed, "reader") == 404, changed
 
 
 @pytest.mark.parametrize(
