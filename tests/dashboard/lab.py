@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
-
-from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from dashboard.accounts import passwords
 from dashboard.store import RunStatus, Store
@@ -117,30 +113,51 @@ def page_token(answer: Answer) -> str:
     return found[1] or found[2]
 
 
-async def websocket(
-    lab: Lab, path: str, token: str, who: str = "anonymous", origin: str = ""
-) -> WebSocketClientConnection | int:
-    """The open socket, or the status of the refusal."""
-    address = urlsplit(lab.server.url)
-    request = HTTPRequest(
-        f"ws://{address.netloc}{path}",
-        headers={"Origin": origin or f"http://{address.netloc}", **lab.headers(who)},
-    )
-    try:
-        return await websocket_connect(request, subprotocols=["bokeh", token])
-    except HTTPClientError as error:
-        return error.code
+class WebSocket:
+    """A websocket of a page, as its script opens it; `status` is 101 when it was let in."""
+
+    def __init__(self, lab: Lab, path: str, token: str, who: str = "anonymous") -> None:
+        self._socket = lab.connect()
+        self._stream = self._socket.makefile("rb")
+        lines = [
+            f"GET {path} HTTP/1.1",
+            f"Host: {urlsplit(lab.server.url).netloc}",
+            f"Origin: {lab.server.url.rstrip('/')}",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            f"Sec-WebSocket-Key: {'x' * 22}==",
+            f"Sec-WebSocket-Protocol: bokeh, {token}",
+            *(f"{name}: {value}" for name, value in lab.headers(who).items()),
+        ]
+        self._socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        self.status = int(self._stream.readline().split()[1])
+        while self._stream.readline() not in (b"\r\n", b""):
+            pass
+
+    def __enter__(self) -> WebSocket:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+        self._socket.close()
+
+    def read(self) -> tuple[int, bytes]:
+        """The next frame: its kind (1 text, 2 bytes, 8 the end) and what is in it."""
+        first, size = self._stream.read(2)
+        if size in (126, 127):
+            size = int.from_bytes(self._stream.read(2 if size == 126 else 8), "big")
+        return first & 15, self._stream.read(size)
+
+    def end(self) -> int:
+        """Wait until the server closes; the code that it gives."""
+        while True:
+            kind, content = self.read()
+            if kind == 8:
+                return int.from_bytes(content[:2], "big")
 
 
 def opens(lab: Lab, path: str, token: str, who: str = "anonymous") -> bool | int:
     """Whether a websocket is let in and answered: True, or the status of the refusal."""
-
-    async def attempt() -> bool | int:
-        opened = await websocket(lab, path, token, who)
-        if isinstance(opened, int):
-            return opened
-        answer = await asyncio.wait_for(opened.read_message(), 10)
-        opened.close()
-        return answer is not None
-
-    return asyncio.run(attempt())
+    with WebSocket(lab, path, token, who) as socket:
+        return socket.read()[0] == 1 if socket.status == 101 else socket.status
