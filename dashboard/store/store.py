@@ -84,6 +84,7 @@ class Store:
 
     def signing_key(self) -> str:
         """A secret of this data folder, made at the first call."""
+        self._only_inside()
         path = self.data_dir / "signing-key"
         if not path.exists():
             path.touch(mode=0o600)

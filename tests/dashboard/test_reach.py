@@ -54,6 +54,7 @@ ON_A_PROJECT: dict[str, tuple[Reach, Call]] = {
     "Sharing.revoke": (Reach.OWN, lambda store, w: store.sharing.revoke(w.project, "bcdfghjkmnpq")),
 }
 ONLY_INSIDE: dict[str, Call] = {
+    "Store.signing_key": lambda store, w: store.signing_key(),
     "Store.runs_with_status": lambda store, w: store.runs_with_status(RunStatus.QUEUED),
     "Store.run_counts": lambda store, w: store.run_counts(),
     "Store.advance_run": lambda store, w: store.advance_run(w.run, RunStatus.RUNNING),
