@@ -32,6 +32,7 @@ from dashboard.api.documents import document_routes
 from dashboard.corner_route import corner_routes
 from dashboard.guard import AddHeaders
 from dashboard.jobs import Jobs, Limits
+from dashboard.jobs.tls import security_of
 from dashboard.listen import check_port, free_port
 from dashboard.pages import compare, fit, home, learn, report, run, runs
 from dashboard.routes import api_routes
@@ -100,6 +101,7 @@ def create_app(settings: Settings, store: Store | None = None) -> App:
             store,
             n_workers=settings.n_workers,
             scheduler=settings.scheduler or None,
+            security=security_of(settings.tls_ca, settings.tls_cert, settings.tls_key),
             torch_threads=settings.torch_threads,
             cancel_grace=settings.cancel_grace,
             worker_memory=settings.worker_memory_mb * 1_000_000,

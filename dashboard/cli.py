@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from dashboard.commands import talk
+from dashboard.commands.cluster_options import cluster_commands
 from dashboard.commands.users_options import users_app
 
 app = typer.Typer(
@@ -274,6 +275,7 @@ def restore(
 
 
 app.add_typer(users_app, name="users")
+cluster_commands(app)
 
 
 def serve(**given: Any) -> None:

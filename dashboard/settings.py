@@ -84,10 +84,19 @@ class Settings:
     )
     scheduler: str = setting(
         "",
-        "Address of a Dask scheduler (tcp://host:port) to use instead of workers of our own. "
+        "Address of a Dask scheduler (tls://host:port, tcp:// without certificates) to use, not workers of our own. "
         "Its workers must see the data folder under the same path.",
         environment=("RESIDUA_SCHEDULER",),
     )
+    tls_ca: str = setting(
+        "",
+        "PEM file of the authority whose certificates server, scheduler and workers accept from each other.",
+        environment=("RESIDUA_TLS_CA",),
+    )
+    tls_cert: str = setting(
+        "", "PEM file with this machine's certificate for the cluster.", environment=("RESIDUA_TLS_CERT",)
+    )
+    tls_key: str = setting("", "PEM file with the key of that certificate.", environment=("RESIDUA_TLS_KEY",))
     max_upload_mb: int = setting(
         512,
         "Largest file that can be uploaded, in megabytes.",

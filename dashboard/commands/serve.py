@@ -21,7 +21,6 @@ def serve(given: Mapping[str, Any]) -> None:
         settings = gathered(given)
     except SettingError as error:
         talk.refuse(str(error))
-        return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -39,7 +38,6 @@ def serve(given: Mapping[str, Any]) -> None:
             store = Store(settings.data_path, settings.database)
         except (ListenError, StoreError) as error:
             talk.refuse(str(error))
-            return
         if settings.has_accounts and not store.accounts.all():
             print("Nobody can log in yet. Make the first account: residua users add NAME --admin", flush=True)
 
@@ -50,5 +48,4 @@ def serve(given: Mapping[str, Any]) -> None:
             application = create_app(settings, store)
         except (ListenError, JobsError) as error:
             talk.refuse(str(error))
-            return
         application.run()

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -36,7 +36,7 @@ def sentences(as_json: bool = False) -> Iterator[None]:
         refuse(f"{where}{error.strerror or error}.", as_json)
 
 
-def refuse(sentence: str, as_json: bool = False) -> None:
+def refuse(sentence: str, as_json: bool = False) -> NoReturn:
     """Say what is wrong and end with exit code 2."""
     if as_json:
         print(json.dumps({"error": sentence}, ensure_ascii=False))

@@ -20,11 +20,8 @@ class JobsError(RuntimeError):
     """The workers cannot be reached; the text says what to do."""
 
 
-def start_cluster(n_workers: int, torch_threads: int, memory: int = 0) -> LocalCluster:
-    """Worker processes that only this machine can reach, each one fit at a time.
-
-    `memory` is what one may take in bytes, 0 for its share of the machine's.
-    """
+def configure(torch_threads: int) -> None:
+    """Set Dask up for a process that starts schedulers or workers."""
     # Importing Dask set its loggers up to tell of every connection.
     logging.getLogger("distributed").setLevel(logging.ERROR)
     threads = str(torch_threads)
@@ -45,6 +42,14 @@ def start_cluster(n_workers: int, torch_threads: int, memory: int = 0) -> LocalC
             },
         }
     )
+
+
+def start_cluster(n_workers: int, torch_threads: int, memory: int = 0) -> LocalCluster:
+    """Worker processes that only this machine can reach, each one fit at a time.
+
+    `memory` is what one may take in bytes, 0 for its share of the machine's.
+    """
+    configure(torch_threads)
     try:
         return LocalCluster(
             n_workers=n_workers,

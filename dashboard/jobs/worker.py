@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import secrets
 import tempfile
 import time
@@ -23,6 +24,8 @@ from dashboard.store.files import sha256_of
 from engine.checkpoint import Checkpoint, joined
 
 TOPIC = "residua-runs"
+# Which part of its GPU's memory a worker may take, where several share one.
+GPU_SHARE = "RESIDUA_GPU_SHARE"
 # The status of a job that was left in the middle, for another worker to go on with.
 LOST = "lost"
 FULL_DISK = (
@@ -161,6 +164,8 @@ def device_of(wanted: str) -> str:
             "This fit asks for a GPU, but its worker has none that PyTorch can use. Choose the device cpu or auto, or "
             "start the worker with residua worker --gpu on a host with one."
         )
+    if wanted != "cpu" and torch.cuda.is_available():
+        torch.cuda.set_per_process_memory_fraction(float(os.environ.get(GPU_SHARE, "1")))
     return "cuda" if wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available()) else "cpu"
 
 

@@ -194,6 +194,8 @@ class Workers:
 
     def _workers(self) -> dict[str, dict[str, Any]]:
         """Facts of each worker by address; none while the scheduler is away."""
+        if not self.connected:
+            return {}
         try:
             workers: dict[str, dict[str, Any]] = self._info()["workers"]
         except Exception:  # whatever way it went

@@ -1,0 +1,163 @@
+"""`residua scheduler` and `residua worker` as processes of their own, over TLS, and what happens when they go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer
+
+from dashboard.commands.cluster import Place, gpu_places
+from dashboard.jobs import Jobs, JobsError, Limits
+from dashboard.jobs.tls import check_exposure, is_local, security_of
+from dashboard.store import RunStatus, Store
+from tests.dashboard.fits import small_project
+from tests.dashboard.server import ROOT
+from tests.dashboard.test_faults import LONG
+from tests.dashboard.waiting import ended, wait_for
+
+
+@dataclass
+class Certificates:
+    ca: str
+    certificate: str
+    key: str
+
+    @property
+    def options(self) -> list[str]:
+        return ["--tls-ca", self.ca, "--tls-cert", self.certificate, "--tls-key", self.key]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """As docs/lab.md says to make them."""
+    if shutil.which("openssl") is None:
+        pytest.skip("There is no openssl here.")
+    folder = tmp_path_factory.mktemp("tls")
+    for command in (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout ca-key.pem -out ca.pem",
+        "openssl req -newkey rsa:2048 -nodes -subj /CN=cluster -keyout key.pem -out request.pem",
+        "openssl x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -out cert.pem",
+    ):
+        subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    return Certificates(*(str(folder / name) for name in ("ca.pem", "cert.pem", "key.pem")))
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dashboard.cli", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip(), "it says what it is before it works"
+    return process
+
+
+def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
+    process.send_signal(number)
+    code = process.wait(30)
+    assert process.stdout is not None
+    process.stdout.close()
+    return code
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "data")
+    yield store
+    store.close()
+
+
+def test_a_fit_outlives_its_scheduler(store, certificates):
+    port = free_port()
+    scheduler = start("scheduler", "--port", str(port), *certificates.options)
+    address = f"tls://127.0.0.1:{port}"
+    worker = start("worker", "--scheduler", address, *certificates.options)
+    security = security_of(certificates.ca, certificates.certificate, certificates.key)
+    jobs = Jobs(store, scheduler=address, security=security, limits=Limits(checkpoint_seconds=0.1))
+    try:
+        wait_for(lambda: jobs.workers == 1)
+        project = small_project(store)
+        assert ended(jobs, store, jobs.submit(project.id, project.description)).converged
+        run = jobs.submit(project.id, project.description, "metropolis", LONG)
+        wait_for(lambda: any(event["type"] == "step" for event in jobs.events(run.id)))
+
+        stop(scheduler, signal.SIGKILL)
+        waiting = jobs.submit(project.id, project.description)
+        wait_for(lambda: "The scheduler does not answer" in jobs.dispatcher.trouble)
+        wait_for(lambda: store.run(run.id).status is RunStatus.QUEUED)
+        assert "went away in the middle of this fit" in store.run(run.id).message
+
+        scheduler = start("scheduler", "--port", str(port), *certificates.options)
+        for one in (run, waiting):
+            assert ended(jobs, store, one).status is RunStatus.FINISHED, store.run(one.id).message
+        assert store.run(run.id).attempts == 2
+        assert jobs.dispatcher.trouble == ""
+    finally:
+        jobs.close()
+        codes = stop(worker), stop(scheduler)
+    assert codes == (0, 0)
+
+
+def test_a_client_without_a_certificate_is_not_let_in(store, certificates):
+    port = free_port()
+    scheduler = start("scheduler", "--port", str(port), *certificates.options)
+    try:
+        for address in (f"tcp://127.0.0.1:{port}", f"tls://127.0.0.1:{port}"):
+            with pytest.raises(JobsError, match="No Dask scheduler answers"):
+                Jobs(store, scheduler=address)
+    finally:
+        stop(scheduler)
+
+
+def test_half_of_the_files_for_tls_is_refused(tmp_path):
+    assert security_of("", "", "") is None
+    with pytest.raises(JobsError, match=r"--tls-key is empty. TLS needs --tls-ca, --tls-cert and --tls-key"):
+        security_of(__file__, __file__, "")
+    with pytest.raises(JobsError, match=r"--tls-cert is .*none.pem, but there is no such file"):
+        security_of(__file__, str(tmp_path / "none.pem"), __file__)
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        ("tcp://127.0.0.1:8786", True),
+        ("//localhost", True),
+        ("tls://[::1]:8786", True),
+        ("//0.0.0.0", False),
+        ("tcp://gpu.example.org:8786", False),
+        ("//", False),
+    ],
+)
+def test_a_cluster_that_others_can_reach_needs_certificates(address, local):
+    assert is_local(address) is local
+    check_exposure(address, None, insecure=True)
+    if not local:
+        with pytest.raises(JobsError, match="whoever does can run programs on its machines"):
+            check_exposure(address, None, insecure=False)
+
+
+def test_places_on_gpus_follow_their_memory(capsys):
+    assert gpu_places([80_000_000_000, 24_000_000_000], 0) == [Place("0"), Place("1")]
+    assert gpu_places([24_000_000_000], 8_000_000_000) == [Place("0", 1 / 3)] * 3
+    with pytest.raises(typer.Exit, match="2"):
+        gpu_places([4_000_000_000], 8_000_000_000)
+    assert "GPU 0 has 4.0 GB, less than the 8.0 GB of --gpu-memory-mb" in capsys.readouterr().err
