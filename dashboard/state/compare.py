@@ -48,6 +48,7 @@ SHORT = {
     "ensemble-hmc": "Ensemble HMC",
     "svi": "SVI",
     "scipy": "SciPy",
+    "bootstrap": "Bootstrap",
 }
 
 

@@ -15,6 +15,8 @@ from engine import fitters
 
 # Ordinary numbers of steps until a method says that it has arrived.
 LM_STEPS = 12
+# From the best fit to that of a resampled image, the image's own preparation counted in.
+REFIT_STEPS = 6
 SWEEPS = 60
 DESCENT_STEPS = 400
 SCIPY_STEPS = 350
@@ -186,6 +188,9 @@ COUNTS: dict[str, Count] = {
     "metropolis": _random_walk,
     "elliptical": _random_walk,
     "laplace": lambda options, free: Counts(jacobians=LM_STEPS, draws=_samples(options)[1]),
+    "bootstrap": lambda options, free: Counts(
+        jacobians=LM_STEPS + REFIT_STEPS * float(options["draws"]), draws=float(options["draws"])
+    ),
     "svi": lambda options, free: Counts(
         gradients=float(options["steps"]) * float(options["particles"]),
         jacobians=LM_STEPS,

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.errors import FitterError, OptionError, did_you_mean
 from engine.fitters.base import Fitter
+from engine.fitters.bootstrap import BootstrapFits
 from engine.fitters.chain import Chain
 from engine.fitters.gradient import GradientDescent
 from engine.fitters.iterative import IterativeModels, IterativeParameters
@@ -37,6 +38,7 @@ _FITTERS: tuple[type[Fitter], ...] = (
     Elliptical,
     Laplace,
     Svi,
+    BootstrapFits,
 )
 
 

@@ -92,10 +92,39 @@ def test_the_bootstrap_agrees_with_the_covariance(kind):
     assert np.median(again.uncertainties / result.uncertainties) == pytest.approx(1, abs=0.25)
 
 
+def test_a_bootstrap_is_a_fitter_whose_draws_are_the_fits():
+    fitted = problem()
+    lm = engine.fit(fitted, "lm")
+    result = engine.fit(fitted, "bootstrap", draws=12, block=4, seed=1)
+    assert result.converged
+    assert "scatter of 12 fits to resampled images (residuals in blocks)" in result.message
+    assert result.draws.shape == (1, 12, len(lm.names))
+    np.testing.assert_allclose(result.values, lm.values, rtol=1e-6)
+    np.testing.assert_allclose(result.uncertainties, result.draws[0].std(axis=0, ddof=1), rtol=1e-6)
+    again = engine.fit(fitted, "bootstrap", draws=12, block=4, seed=1)
+    np.testing.assert_array_equal(again.draws, result.draws)
+    assert result.history["draw"][-1] == 12
+
+
+def test_a_stopped_bootstrap_keeps_its_fits():
+    seen = []
+    result = engine.fit(
+        problem(), "bootstrap", draws=50, kind="parametric", seed=1, on_step=seen.append,
+        should_stop=lambda: bool(seen) and seen[-1].info.get("draw") == 5,
+    )  # fmt: skip
+    assert result.status is engine.Status.CANCELLED
+    assert result.message.startswith("Stopped on request; the draws so far are kept.")
+    assert result.draws.shape[1] == 5
+
+
 def test_a_wrong_bootstrap_is_refused():
     fitted = problem()
     result = engine.fit(fitted, "lm")
     with pytest.raises(engine.OptionError, match="blocks, parametric"):
         engine.bootstrap(fitted, result, kind="jackknife")
+    with pytest.raises(
+        engine.OptionError, match="draws of bootstrap is 1, but must be a whole number at least 2"
+    ):
+        engine.fit(fitted, "bootstrap", draws=1)
     with pytest.raises(engine.OptionError, match="draws is 1"):
         engine.bootstrap(fitted, result, draws=1)
