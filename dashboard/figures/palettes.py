@@ -17,6 +17,7 @@ __all__ = [
     "OTHER_FITTER",
     "RESIDUAL_PALETTES",
     "fitter_color",
+    "stretched",
 ]
 
 N_COLORS = 256
@@ -51,3 +52,12 @@ RESIDUAL_PALETTES: dict[str, list[str]] = {
     ),
     "gray": GRAY,
 }
+
+
+def stretched(palette: list[str], soft: float = 0.03, size: int = 1024) -> list[str]:
+    """The palette for asinh of the values, as a longer one on the linear scale that color mappers have.
+
+    ``soft`` is the part of the range below which the stretch is about linear.
+    """
+    place = np.arcsinh(np.linspace(0, 1, size) / soft) / np.arcsinh(1 / soft)
+    return [palette[at] for at in np.rint(place * (len(palette) - 1)).astype(int)]

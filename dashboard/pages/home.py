@@ -11,6 +11,7 @@ import panel as pn
 import engine
 from dashboard import ui
 from dashboard.figures.thumbnail import data_url, thumbnail
+from dashboard.pages import links
 from dashboard.services import Services
 from dashboard.state.runs import clock
 from dashboard.state.session import Session
@@ -135,9 +136,10 @@ class HomePage:
                 self._new = project.id
                 self.upload.target = f"/api/projects/{project.id}/files"
             case {"type": "done", "taken": taken} if self._new is not None:
-                await self._arrived(self._new, [one["answer"] for one in taken])
+                await self._arrived(self._new, taken)
 
-    async def _arrived(self, project_id: str, answers: list[dict[str, Any]]) -> None:
+    async def _arrived(self, project_id: str, taken: list[dict[str, Any]]) -> None:
+        answers = [one["answer"] for one in taken]
         if not answers:  # all were refused, and the page says why: an empty project helps nobody
             await asyncio.to_thread(self.store.delete_project, project_id)
             self._new, self.upload.target = None, ""
@@ -154,7 +156,9 @@ class HomePage:
             self.upload.param.update(target="", error="")
             self.upload.error = session.state.error
             return
-        self.upload.go = f"/fit/{project_id}"
+        self.upload.go = links.uploaded(
+            project_id, [one["answer"]["file"]["id"] for one in taken if one["guessed"]]
+        )
 
     async def _on_example(self, message: Message) -> None:
         self.examples.busy = True

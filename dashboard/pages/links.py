@@ -15,6 +15,12 @@ def compare(runs: Iterable[str]) -> str:
     return f"/compare?runs={','.join(chosen)}" if len(chosen) > 1 else ""
 
 
+def uploaded(project_id: str, guessed: Iterable[str]) -> str:
+    """The workbench of a project whose files just came; it asks about those of which the name told what they are."""
+    files = ",".join(guessed)
+    return f"/fit/{project_id}?guessed={files}" if files else f"/fit/{project_id}"
+
+
 def navigation(project_id: str, here: str, instead: Mapping[str, str] | None = None) -> str:
     """The links to the pages of a project other than `here`, as HTML; `instead` gives some their own address."""
     addresses = {

@@ -25,6 +25,7 @@ from engine.compare import (
     differing_images,
     differing_weights,
     disagreement,
+    draws_for_loo,
 )
 from engine.examples import true_values
 from engine.outputs import plain
@@ -198,20 +199,28 @@ def run_labels(store: Store, run_ids: Iterable[str]) -> dict[str, str]:
         except NotFound:
             continue
     fitters = [run.fitter for run in runs.values()]
-    numbers: dict[str, int] = {}
-    titles: dict[str, str] = {}
-    for project in {run.project_id for run in runs.values()}:
-        titles[project] = store.project(project).title
-        for place, run in enumerate(reversed(store.runs(project)), start=1):
-            numbers[run.id] = place
+    titles = {project: store.project(project).title for project in {run.project_id for run in runs.values()}}
     names: dict[str, str] = {}
     for run_id, run in runs.items():
         name = label(run.fitter)
         if fitters.count(run.fitter) > 1:
-            name += f" {numbers.get(run_id, run_id)}"
+            name += f" {run.number}"
         # Runs of two projects may have the same number.
         names[run_id] = f"{name} of {titles[run.project_id]}" if name in names.values() else name
     return names
+
+
+def loo_refusals(compared: Compared) -> list[str]:
+    """Why LOO cannot be estimated, one sentence for each run that has draws and too few of them."""
+    found = [
+        (label, result, draws_for_loo(compared.problems[label], result))
+        for label, result in compared.results.items()
+    ]
+    return [
+        f"{label}: {answer}"
+        for label, result, answer in found
+        if result.draws is not None and isinstance(answer, str)
+    ]
 
 
 def label(fitter: str) -> str:
@@ -251,7 +260,7 @@ def choice_rows(runs: Sequence[Run], chosen: Sequence[str]) -> list[dict[str, An
         {
             "id": run.id,
             "title": label(run.fitter),
-            "number": len(runs) - place,
+            "number": run.number,
             "color": fitter_color(run.fitter),
             "when": clock(run.created),
             "kind": kind_of(run.status, run.converged),
@@ -261,5 +270,5 @@ def choice_rows(runs: Sequence[Run], chosen: Sequence[str]) -> list[dict[str, An
             "starred": run.starred,
             "tags": list(run.tags),
         }
-        for place, run in enumerate(runs)
+        for run in runs
     ]

@@ -53,6 +53,7 @@ def file_rows(
                     "id": file.id,
                     "name": file.name,
                     "role": role,
+                    "sent_as": file.role,
                     "extension": _index_of(inner, chosen),
                     "extensions": [[str(one.index), _title(one)] for one in inner],
                     "note": _shape(inner[0]) if len(inner) == 1 else "",

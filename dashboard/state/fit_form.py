@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import param
@@ -115,6 +115,17 @@ class FitForm(param.Parameterized):
             changed, key = {part: dict(options.get(part, {})) for part in parts}, CHAIN
             self.chain = parts
         self.param.update(error="", fitter=key, ticked=[key], changed={**self.changed, **changed})
+
+    def use_all(self, requests: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Tick these fitters with these options; of one that comes twice the first counts, which stays open."""
+        ticked: list[str] = []
+        for fitter, options in reversed(list(requests)):
+            before = self.changed
+            self.use(fitter, options)
+            if before is not self.changed:
+                ticked.append(self.fitter)
+        if ticked:
+            self.ticked = [key for key in self.keys if key in ticked]
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict an option of the open fitter: name, label, kind, value, choices, help, default."""

@@ -13,11 +13,10 @@ from dashboard.store import NotFound, Run, Store
 
 def list_rows(runs: Iterable[Run]) -> list[dict[str, Any]]:
     """One dict a run, the newest first; numbers for sorting beside the texts."""
-    ordered = list(runs)
     return [
         {
             "id": run.id,
-            "number": len(ordered) - place,
+            "number": run.number,
             "fitter": label(run.fitter),
             "key": run.fitter,
             "color": fitter_color(run.fitter),
@@ -34,7 +33,7 @@ def list_rows(runs: Iterable[Run]) -> list[dict[str, Any]]:
             "options": ", ".join(f"{name}={value}" for name, value in run.options.items()),
             "ended": run.status.ended,
         }
-        for place, run in enumerate(ordered)
+        for run in runs
     ]
 
 

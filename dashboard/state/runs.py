@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from dashboard.figures.palettes import fitter_color
@@ -20,6 +21,11 @@ def kind_of(status: str, converged: bool | None) -> str:
     if status == RunStatus.FINISHED:
         return "good" if converged else "warn"
     return "warn" if status == RunStatus.CANCELLED else "info"
+
+
+def last_started(runs: Sequence[Run]) -> list[Run]:
+    """The latest run and those before it from the same start, the newest first as ``runs`` are."""
+    return list(takewhile(lambda run: run.description == runs[0].description, runs))
 
 
 def status_word(run: Run) -> str:
@@ -49,16 +55,14 @@ def run_rows(
         page: Start of the address of a run's own page; empty where there is none.
     """
     rows = []
-    ordered = sorted(runs, key=lambda run: run.created, reverse=True)
-    for place, run in enumerate(ordered):
+    for run in sorted(runs, key=lambda run: run.created, reverse=True):
         under_way = active.get(run.id)
-        number = len(ordered) - place
         word = status_word(run)
         rows.append(
             {
                 "id": run.id,
-                "number": number,
-                "number_text": f"run {number}",
+                "number": run.number,
+                "number_text": f"run {run.number}",
                 "title": title_of(run.fitter),
                 "color": fitter_color(run.fitter),
                 "word": word if under_way is None else WAITING.get(RunStatus(under_way["status"]), "ending"),

@@ -218,6 +218,19 @@ class Session:
         if not await self.change(change):
             self.state.param.trigger("description")  # the list shows the old role again
 
+    async def use_as_image(self, file_id: str, was: str) -> None:
+        """Use a file that was taken for something else as an image of its own."""
+        file = await asyncio.to_thread(self.store.file, file_id)
+        contents = self.contents.get(file_id)
+        reference = file_reference(file_id, contents.default_index if contents else None)
+
+        def change(description: Mapping[str, Any]) -> Mapping[str, Any]:
+            return images.with_image(
+                with_file(description, was, None), reference=reference, name=file_stem(file.name)
+            )
+
+        await self.change(change)
+
     async def set_extension(self, file_id: str, role: str, extension: str) -> None:
         """Use another extension of a file."""
         self.chosen_extensions[file_id] = extension

@@ -101,6 +101,7 @@ class RunRow(Base):
     expected_seconds: Mapped[float | None]
     device: Mapped[str] = mapped_column(String(8), default="auto", server_default="auto")
     bytes: Mapped[int] = mapped_column(Size, default=0, server_default="0")
+    number: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class JournalRow(Base):

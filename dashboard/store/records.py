@@ -72,7 +72,7 @@ class Run:
 
     A run with a time in `deleted` is out of sight and goes for good a day later. `account_id` is the account that asked
     for it, "" where there was none. `attempts` counts how often it was given to a worker, `bytes` is what it left on
-    disk, `expected_seconds` what was forecast of it.
+    disk, `expected_seconds` what was forecast of it. `number` counts the runs of its project, those deleted since too.
     """
 
     id: str
@@ -97,6 +97,7 @@ class Run:
     expected_seconds: float | None = None
     device: str = "auto"
     bytes: int = 0
+    number: int = 0
 
     @property
     def seconds(self) -> float | None:

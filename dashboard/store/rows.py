@@ -43,4 +43,5 @@ def run_of(row: RunRow) -> Run:
         expected_seconds=row.expected_seconds,
         device=row.device,
         bytes=row.bytes,
+        number=row.number,
     )

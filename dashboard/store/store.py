@@ -307,6 +307,8 @@ class Store:
         )
         with self._session.begin() as session:
             self._get(session, ProjectRow, project_id, "project", Reach.WRITE).updated = row.created
+            latest = session.scalar(select(func.max(RunRow.number)).where(RunRow.project_id == project_id))
+            row.number = (latest or 0) + 1
             session.add(row)
             add_run(session, project_id, row.id)
         return run_of(row)

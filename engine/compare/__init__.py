@@ -4,7 +4,7 @@ from engine.compare.agreement import AGREE, Agreement
 from engine.compare.alignment import Aligned, align, difference
 from engine.compare.comparison import Comparison, compare, differing_images, differing_weights
 from engine.compare.costs import Cost, costs
-from engine.compare.criteria import Criteria, criteria, leave_one_out
+from engine.compare.criteria import Criteria, criteria, draws_for_loo, leave_one_out
 from engine.compare.disagreement import Blame, Cause, blame, disagreement
 from engine.compare.leverage import pixel_jacobian
 from engine.compare.psis import Loo, psis_loo
@@ -34,6 +34,7 @@ __all__ = [
     "differing_images",
     "differing_weights",
     "disagreement",
+    "draws_for_loo",
     "finishes",
     "leave_one_out",
     "overlaps",

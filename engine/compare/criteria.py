@@ -96,13 +96,24 @@ def pixel_deviance(problem: Problem, model: np.ndarray) -> np.ndarray:
     return np.asarray(terms.numpy()[image.weight > 0])
 
 
-def leave_one_out(problem: Problem, result: FitResult) -> Loo | str:
-    """Return PSIS-LOO over pixels, or the sentence that says why there is none."""
+def draws_for_loo(problem: Problem, result: FitResult) -> int | str:
+    """Return how many draws LOO would be estimated from, or the sentence that says why there is none."""
     if result.draws is None or result.ess_bulk is None:
         return "No draws: LOO needs a sampler."
+    if result.fitter.split("+")[-1] == "bootstrap":
+        return "Fits to resampled images are no draws of a posterior: LOO needs a sampler."
     draws = min(_DRAWS, _NUMBERS // problem.n_used, result.draws.shape[0] * result.draws.shape[1])
     if draws < _FEWEST_DRAWS:
         return f"LOO needs {_FEWEST_DRAWS} draws, and of this image and run there are {draws} to be had."
+    return int(draws)
+
+
+def leave_one_out(problem: Problem, result: FitResult) -> Loo | str:
+    """Return PSIS-LOO over pixels, or the sentence that says why there is none."""
+    draws = draws_for_loo(problem, result)
+    if isinstance(draws, str):
+        return draws
+    assert result.ess_bulk is not None
     chosen = chosen_draws(problem, result, draws)
     log_likelihood = np.empty((len(chosen), problem.n_used))
     for number, x in enumerate(chosen):

@@ -33,7 +33,8 @@ class BootstrapFits(Fitter):
     kind: Any = param.Selector(
         default="blocks",
         objects=list(RESAMPLINGS),
-        doc=" ".join(f"{kind}: {words}" for kind, words in RESAMPLINGS.items()),
+        doc="Add to the best model its own residuals over noise, shuffled in blocks, which takes them as they are; or "
+        "new noise, parametric, which trusts the noise map.",
     )
     block = param.Integer(
         8,

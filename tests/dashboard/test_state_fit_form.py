@@ -101,3 +101,13 @@ def test_a_chain_is_asked_for_by_its_members_and_comes_back_from_a_run() -> None
     assert form.ticked == [CHAIN]
     assert form.chosen() == [("gradient+lm", {"gradient": {"max_steps": 7}})]
     assert form.title_of("gradient+lm") == "Gradient descent, then Levenberg-Marquardt"
+
+
+def test_the_fitters_of_several_runs_are_ticked_again_with_their_options() -> None:
+    form = FitForm()
+    form.use_all([("nuts", {"draws": 60}), ("gone", {}), ("lm", {}), ("nuts", {"draws": 10})])
+    assert form.ticked == ["lm", "nuts"]
+    assert form.fitter == "nuts"
+    assert dict(form.chosen()) == {"lm": {}, "nuts": {"draws": 60}}
+    form.use_all([])
+    assert form.ticked == ["lm", "nuts"]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.state.runs import clock, kind_of, outcome, run_rows
+from dashboard.state.runs import clock, kind_of, last_started, outcome, run_rows
 from dashboard.store import Project, RunStatus, Store
 
 RUN = {
@@ -104,3 +104,21 @@ def test_notes_and_derived_quantities_are_part_of_what_is_said():
         ("total flux", "43150 ± 1239"),
         ("flux fraction", "0.5746"),
     ]
+
+
+def test_a_run_keeps_its_number_when_others_go(store: Store, project: Project) -> None:
+    runs = [store.create_run(project.id, {}, fitter, {}) for fitter in ("lm", "gradient", "nuts")]
+    store.move_run(runs[0].id, RunStatus.CANCELLED)
+    store.delete_run(runs[0].id)
+    rows = run_rows(store.runs(project.id), shown=None, active={}, title_of=str)
+    assert [row["number"] for row in rows] == [3, 2]
+    store.purge_runs(before=datetime.now(UTC) + timedelta(days=1))
+    assert store.create_run(project.id, {}, "lm", {}).number == 4
+
+
+def test_the_runs_of_one_start_belong_together(store: Store, project: Project) -> None:
+    store.create_run(project.id, {"seed": 1}, "svi", {})
+    for fitter in ("lm", "gradient"):
+        store.create_run(project.id, {"seed": 2}, fitter, {})
+    assert [run.fitter for run in last_started(store.runs(project.id))] == ["gradient", "lm"]
+    assert last_started([]) == []

@@ -24,6 +24,7 @@ from dashboard.state.compare import (
     CompareState,
     NothingToCompare,
     choice_rows,
+    loo_refusals,
     open_runs,
     run_labels,
     table_rows,
@@ -294,8 +295,13 @@ class ComparePage:
         )
         self.costs.object = words.cost_words(comparison.costs)
         self.criteria.object = words.criteria_words(comparison.criteria, compared.caution)
-        draws = any(one.result.draws is not None for one in compared.found)
-        self.loo[:] = [ui_button("Estimate LOO from the draws", self._estimate_loo)] if draws else []
+        without = loo_refusals(compared)
+        button = [ui_button("Estimate LOO from the draws", self._estimate_loo)]
+        sampled = [one for one in compared.found if one.result.draws is not None]
+        self.loo[:] = [
+            *(button if len(without) < len(sampled) else []),
+            *(ui.html(f'<p class="muted small">{escape(text)}</p>', styles=ui.CENTERED) for text in without),
+        ]
         if len(self.state.pixel) != 2:
             self.blame.object = ""
 

@@ -11,7 +11,8 @@ import panel as pn
 
 from dashboard import ui
 from dashboard.figures.limits import display_limits
-from dashboard.figures.maps import SIGNED, map_panel, shared_ranges, show
+from dashboard.figures.maps import BRIGHTNESS, SIGNED, map_panel, shared_ranges, show
+from dashboard.figures.palettes import stretched
 from dashboard.figures.profile import profile_columns, profile_figure
 from dashboard.pages.run.section import WIDE, Section, bokeh, title
 from dashboard.state.film import FilmStrip, Frame
@@ -31,8 +32,9 @@ class FilmSection(Section):
         image = self.opened.problem.image
         ranges = shared_ranges(image.shape, image.origin)
         self.player = Player(self._on_player, order=self.state.order, frame=self.state.frame, **WIDE)
-        self.data = map_panel("film-data", ranges, height=HEIGHT)
-        self.model = map_panel("film-model", ranges, height=HEIGHT)
+        # As the workbench shows them: on a linear scale only the brightest pixels of a galaxy are seen.
+        self.data = map_panel("film-data", ranges, stretched(BRIGHTNESS), height=HEIGHT)
+        self.model = map_panel("film-model", ranges, stretched(BRIGHTNESS), height=HEIGHT)
         self.residual = map_panel("film-residual", ranges, SIGNED, height=HEIGHT)
         self.profile = profile_figure("film-profile", ui.CURVE, height=210)
         boxes = [

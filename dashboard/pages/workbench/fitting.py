@@ -14,7 +14,7 @@ from dashboard.services import Services
 from dashboard.state import forecast, images
 from dashboard.state.fit_form import FitForm
 from dashboard.state.fitting import Fitting
-from dashboard.state.runs import outcome, run_rows
+from dashboard.state.runs import last_started, outcome, run_rows
 from dashboard.state.session import Session
 from dashboard.store import StoreError
 from dashboard.views import verdict
@@ -46,12 +46,12 @@ class FittingPart:
         )
 
     async def open(self) -> None:
-        """Show the runs there are, and tick the fitter that was used last."""
+        """Show the runs there are, and tick the fitters that were used last."""
         await self.fitting.open()
-        latest = await asyncio.to_thread(self.services.store.runs, self.session.project_id, limit=1)
+        runs = await asyncio.to_thread(self.services.store.runs, self.session.project_id)
         problem = self.state.opened.problem
-        if latest:
-            self.form.use(latest[0].fitter, latest[0].options)
+        if runs:
+            self.form.use_all((run.fitter, run.options) for run in last_started(runs))
         elif problem is not None and problem.fitters:
             self.form.use(*problem.fitters[0])
         self._image = images.name_of(self.state.description)

@@ -74,7 +74,7 @@ class MaskPart:
         words = ""
         if image is not None:
             ignored = image.mask.size - image.n_used
-            words = f"{ignored} px ignored, {100 * ignored / image.mask.size:.3g} %" if ignored else "none"
+            words = f"{ignored} px ignored, {100 * ignored / image.mask.size:.3g} %" if ignored else ""
         self.bar.param.update(ready=image is not None, words=words, drawn=len(self.masking.shapes))
 
     async def _on_message(self, message: Message) -> None:

@@ -38,6 +38,7 @@ class PicturesPart:
         self._image: engine.Image | None = None
         self._drawing: asyncio.Task[None] | None = None
         self._watch(self.redraw, ["opened"])
+        self._watch(lambda: self.later(self._say_fitted), ["result"])
         self.viewer.bar.param.watch(lambda *_: self.redraw(), "wants_components")
         self._watch(
             lambda: self.later(self.show_scene), ["description", "opened", "selected", "placing", "result"]
@@ -120,14 +121,21 @@ class PicturesPart:
         panels = self.viewer.panels
         _set(panels.model.source, drawn.model)
         self.viewer.bar.has_model = True
-        fitted = self.state.result_is_current
-        self.viewer.set_title("model", "fitted" if fitted else "at the values below")
+        self._say_fitted()
         self.viewer.set_title("pull", f"χ²/dof {drawn.chi2_dof:.4g}")
         self._describe(
-            model=f"Model of {len(self.state.names)} components, {'fitted' if fitted else 'not fitted'}",
             pull=f"Data minus model in sigma, chi2/dof {drawn.chi2_dof:.4g}",
             residual="Data minus model",
         )
+
+    def _say_fitted(self) -> None:
+        """Whether the model is that of a fit: so too where a fit ends at the values that it began with."""
+        if not self.viewer.bar.has_model:
+            return
+        fitted = self.state.result_is_current
+        self.viewer.set_title("model", "fitted" if fitted else "at the values below")
+        words = f"Model of {len(self.state.names)} components, {'fitted' if fitted else 'not fitted'}"
+        self._describe(model=words)
 
     def _describe(self, **words: str) -> None:
         self.viewer.bar.descriptions = {**self.viewer.bar.descriptions, **words}

@@ -135,6 +135,10 @@ class ScenePart:
                 await self.session.set_role(file, was, role)
             case {"type": "extension", "id": file, "role": role, "extension": extension}:
                 await self.session.set_extension(file, role, extension)
+            case {"type": "image", "id": str(file), "was": str(was)}:
+                await self.session.use_as_image(file, was)
+            case {"type": "sure", "id": file}:
+                self.images.guessed = [one for one in self.images.guessed if one != file]
             case {"type": "remove", "id": file, "role": role}:
                 await self.session.remove_file(file, role)
             case {"type": "setting", "key": key, "value": value}:
@@ -151,7 +155,13 @@ class ScenePart:
 
     async def _on_upload(self, message: Message) -> None:
         if message["type"] == "done":
-            await self._files_arrived([taken["answer"] for taken in message["taken"]])
+            taken = message["taken"]
+            self.guessed([one["answer"]["file"]["id"] for one in taken if one["guessed"]])
+            await self._files_arrived([one["answer"] for one in taken])
+
+    def guessed(self, files: Sequence[str]) -> None:
+        """Ask whether these files are what their names say."""
+        self.images.guessed = [*self.images.guessed, *files]
 
     def open(self) -> None:
         """Fill the lists."""

@@ -23,6 +23,13 @@ export function render({model}) {
     } else if (file.note) {
       lines.lastChild.append(el("span", {class: "muted small num ellipsis"}, file.note))
     }
+    if (file.role !== "image" && model.guessed.includes(file.id)) {
+      const title = ROLES.find(([key]) => key === file.sent_as)[1].split(/[,(]/)[0].trim()
+      const words = file.role ? `Taken for a ${title}, by its name.` : `By its name a ${title}, but it does not do as one.`
+      lines.append(note("warn", el("span", {}, words, " ",
+        el("button", {type: "button", class: "btn small", "aria-label": `${file.name} is an image`, onclick: () => model.send_msg({type: "image", id: file.id, was: file.role})}, "It is an image"), " ",
+        el("button", {type: "button", class: "btn quiet small", "aria-label": `The role of ${file.name} is right`, onclick: () => model.send_msg({type: "sure", id: file.id})}, "Right"))))
+    }
     return el("li", {class: "file"}, lines)
   }
 
@@ -49,7 +56,7 @@ export function render({model}) {
                                      el("div", {class: "stack"}, ...rest.map((text) => note("", text)))))
     }
   }
-  for (const name of ["files", "settings", "notices", "error"]) model.on(name, draw)
+  for (const name of ["guessed", "files", "settings", "notices", "error"]) model.on(name, draw)
   draw()
   return root
 }

@@ -119,7 +119,7 @@ export function render({model, view}) {
 
   // --- buttons -------------------------------------------------------------------------------------------------
   const root = el("section", {class: "stack", "aria-label": "Mask"})
-  const words = el("span", {class: "muted small num grow ellipsis", role: "status"})
+  const words = el("p", {class: "muted small num", role: "status"})
   const hint = el("span", {class: "muted small mask-hint"})
   const buttons = {}
   for (const [name, [label]] of Object.entries(TOOLS)) {
@@ -130,7 +130,7 @@ export function render({model, view}) {
   const clear = icon_button("Clear the drawn mask", "trash", () => model.send_msg({type: "clear"}))
   const text = el("button", {type: "button", class: "btn quiet small", title: "Regions as text: copy, paste, files of DS9",
                              onclick: () => model.send_msg({type: "regions"})}, "DS9 …")
-  root.append(el("div", {class: "row"}, el("h2", {class: "section"}, "Mask"), words, text),
+  root.append(el("div", {class: "row"}, el("h2", {class: "section grow"}, "Mask"), text), words,
               el("div", {class: "row mask-tools", role: "toolbar", "aria-label": "Mask tools"}, ...Object.values(buttons), minus,
                  el("span", {class: "gap"}), invert, clear), hint)
 
@@ -147,7 +147,7 @@ export function render({model, view}) {
     minus.setAttribute("aria-pressed", String(subtract))
     clear.disabled = model.drawn === 0
     words.textContent = model.words
-    words.title = model.words
+    words.hidden = !model.words
     hint.hidden = !tool
     hint.textContent = tool ? `${TOOLS[tool][1]} ${subtract ? "They are used again." : ""} Esc ends.`.replace("  ", " ") : ""
   }

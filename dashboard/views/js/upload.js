@@ -18,13 +18,15 @@ export function render({model}) {
 
   const say = (kind, text) => status.replaceChildren(note(kind, text))
 
-  function send(file, target) {
+  // One file alone, where there is no project yet, is what a person wants to look at, whatever its name says.
+  const guess = (file, files) => (!model.compact && files.length === 1 ? "image" : role_of(file.name))
+  function send(file, role, target) {
     return new Promise((resolve) => {
       const request = new XMLHttpRequest()
       const bar = el("progress", {max: "1", value: "0", "aria-label": `Sending ${file.name}`})
       status.replaceChildren(el("div", {class: "row small"}, el("span", {class: "ellipsis grow"}, `Sending ${file.name}`), bar))
-      request.open("POST", `${target}?${new URLSearchParams({role: role_of(file.name), name: file.name})}`)
-        request.upload.onprogress = (event) => { if (event.lengthComputable) bar.value = event.loaded / event.total }
+      request.open("POST", `${target}?${new URLSearchParams({role, name: file.name})}`)
+      request.upload.onprogress = (event) => { if (event.lengthComputable) bar.value = event.loaded / event.total }
       request.onerror = () => resolve({error: `${file.name} did not arrive: the connection to the server broke. Try again.`})
       request.onload = () => {
         try { resolve(JSON.parse(request.responseText)) }
@@ -44,9 +46,10 @@ export function render({model}) {
       const taken = []
       const refused = []
       for (const file of files) {
-        const answer = await send(file, target)
+        const role = guess(file, files)
+        const answer = await send(file, role, target)
         if (answer.error) refused.push(answer.error)
-        else taken.push({name: file.name, answer})
+        else taken.push({name: file.name, answer, guessed: role !== "image"})
       }
       status.replaceChildren(...refused.map((text) => el("div", {role: "alert"}, note("bad", text))))
       model.send_msg({type: "done", taken, refused: refused.length})

@@ -148,6 +148,7 @@ export function render({model}) {
       from = {x: event.clientX, y: event.clientY, view: view ?? home(canvas)}
       moved = false
       canvas.setPointerCapture(event.pointerId)
+      canvas.focus({preventScroll: true})
     })
     canvas.addEventListener("pointermove", (event) => {
       tell(canvas, event)
@@ -166,7 +167,9 @@ export function render({model}) {
       from = null
     })
     canvas.addEventListener("pointerleave", () => { readout.textContent = hint() })
+    // The page scrolls over the maps, until one of them was clicked or Ctrl is held.
     canvas.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.metaKey && canvas.getRootNode().activeElement !== canvas) return
       event.preventDefault()
       zoom(Math.exp(-event.deltaY / 400), canvas, at(canvas, event))
     }, {passive: false})
