@@ -225,9 +225,8 @@ class Session:
         reference = file_reference(file_id, contents.default_index if contents else None)
 
         def change(description: Mapping[str, Any]) -> Mapping[str, Any]:
-            return images.with_image(
-                with_file(description, was, None), reference=reference, name=file_stem(file.name)
-            )
+            freed = with_file(description, was, None) if was else description
+            return images.with_image(freed, reference=reference, name=file_stem(file.name))
 
         await self.change(change)
 

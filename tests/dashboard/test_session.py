@@ -151,9 +151,9 @@ def test_roles_are_changed_and_files_removed(bench: Bench, image: Path, tmp_path
 def test_a_file_taken_for_a_mask_by_its_name_becomes_an_image(bench: Bench, image: Path) -> None:
     bench.send("image", image)
     bench.send("mask", image, "masks_g-band.fits")
+    assert "mask" not in bench.state.description["images"][0]  # no pixel of it is zero: nothing would be left
     file = next(one for one in bench.store.files(bench.project.id) if one.name == "masks_g-band.fits")
-    assert "mask" in bench.state.description["images"][0]
-    bench.run(bench.session.use_as_image(file.id, "mask"))
+    bench.run(bench.session.use_as_image(file.id, ""))
     assert bench.state.description["images"][0]["name"] == "masks_g-band"
     assert "mask" not in bench.state.description["images"][0]
     assert bench.state.refused == ""

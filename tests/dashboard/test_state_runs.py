@@ -108,7 +108,7 @@ def test_notes_and_derived_quantities_are_part_of_what_is_said():
 
 def test_a_run_keeps_its_number_when_others_go(store: Store, project: Project) -> None:
     runs = [store.create_run(project.id, {}, fitter, {}) for fitter in ("lm", "gradient", "nuts")]
-    store.move_run(runs[0].id, RunStatus.CANCELLED)
+    store.advance_run(runs[0].id, RunStatus.CANCELLED)
     store.delete_run(runs[0].id)
     rows = run_rows(store.runs(project.id), shown=None, active={}, title_of=str)
     assert [row["number"] for row in rows] == [3, 2]
