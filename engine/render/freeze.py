@@ -258,8 +258,8 @@ def _joined(grid: Grid, plans: Sequence[_Layout]) -> FrozenSamples:
         FrozenRays(
             start.numpy(),
             run.numpy(),
-            put(rho_square[:, None]),
-            put(outward[:, None]),
+            put(rho_square),
+            put(outward),
             (of_edges[0], of_edges[1], of_edges[2]),
         ),
         arrays,

@@ -30,7 +30,7 @@ class FrozenSamples:
     """Samples of several components about an anchor each, for centers near it.
 
     For each component the samples are: the centers of the grid padded by one cell; points of Gauss rules; points on
-    rays, (along an edge, edge, outward). Components with fewer than others are filled up with samples of no weight.
+    rays, (outward, along an edge, edge). Components with fewer than others are filled up with samples of no weight.
 
     Attributes:
         grid: The bare grid.

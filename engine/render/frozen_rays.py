@@ -25,8 +25,8 @@ class FrozenRays:
     Attributes:
         start: First ends of the edges, offsets from the anchor, (2, component, edge).
         run: From there to the other ends, (2, component, edge).
-        rho_square: Of the points on a ray, (component, 1, point).
-        outward: Their weights, (component, 1, point).
+        rho_square: Of the points on a ray, (component, outward).
+        outward: Their weights, alike.
         cells: Which cells an edge belongs to: number of component and edge in one, cell, sign.
     """
 
@@ -39,7 +39,7 @@ class FrozenRays:
     @property
     def size(self) -> int:
         """Samples of a component."""
-        return int(self.start.shape[2] * EDGE_POINTS * self.outward.shape[2])
+        return int(self.start.shape[2] * EDGE_POINTS * self.outward.shape[1])
 
     def place(self, shift: np.ndarray, metric: np.ndarray, arrays: Arrays) -> Rays:
         """Return the rays from centers at anchor + shift, (chain, component, 2).
@@ -95,7 +95,7 @@ class Rays:
 
     def squares(self, out: Array) -> None:
         """Write R^2 at the samples to (chain, component, sample)."""
-        self.arrays.xp.matmul(self._each(self.ends), self.frozen.rho_square, out=self._apart(out))
+        self._times(self.ends, self.frozen.rho_square, out)
 
     def means(self, values: Array) -> Array:
         """Return the weighted sums of values, (chain, component, sample), for unit area, (chain, component, edge)."""
@@ -104,7 +104,7 @@ class Rays:
     def spread(self, by_edge: Array, along: Array, out: Array) -> np.ndarray:
         """Write the scores of the samples to ``out`` and return the slopes in the center, (chain, component, 2)."""
         weights = (by_edge * self.areas)[..., None, :] * self.along
-        self.arrays.xp.matmul(self._each(weights), self.frozen.outward, out=self._apart(out))
+        self._times(weights, self.frozen.outward, out)
         by_area = self.arrays.get(by_edge * along)
         ex, ey = self.frozen.run
         slopes = np.empty((*by_area.shape[:2], 2))
@@ -132,12 +132,13 @@ class Rays:
 
     def _outward(self, flat: Array, weights: Array) -> Array:
         """Sums along the rays of (chain, component, sample) times weights, (chain, component, point, edge)."""
-        return self.arrays.xp.matmul(self._apart(flat), weights[:, 0, :, None]).reshape(self.along.shape)
+        return self.arrays.xp.matmul(weights[:, None], self._apart(flat)).reshape(self.along.shape)
 
-    def _each(self, at_ends: Array) -> Array:
-        """(chain, component, point, edge) as (chain, component, end, 1)."""
-        return at_ends.reshape(*at_ends.shape[:2], -1, 1)
+    def _times(self, at_ends: Array, factors: Array, out: Array) -> None:
+        """Write (chain, component, point, edge) times factors outward to (chain, component, sample)."""
+        ends = at_ends.reshape(*at_ends.shape[:2], 1, -1)
+        self.arrays.xp.multiply(ends, factors[..., None], out=self._apart(out))
 
     def _apart(self, flat: Array) -> Array:
-        """(chain, component, sample) as (chain, component, end, point on its ray)."""
-        return flat.reshape(*flat.shape[:2], -1, self.frozen.outward.shape[2])
+        """(chain, component, sample) as (chain, component, outward, end)."""
+        return flat.reshape(*flat.shape[:2], self.frozen.outward.shape[1], -1)
