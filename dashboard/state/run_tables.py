@@ -11,13 +11,11 @@ import numpy as np
 import engine
 from dashboard.words import measured
 from engine.fitters import registry
-from engine.samplers.diagnostics import bfmi
+from engine.samplers.diagnostics import BFMI_LIMIT, bfmi
 from engine.samplers.posterior import ESS_LIMIT, RHAT_LIMIT
 
 Column = dict[str, Any]
 Row = dict[str, dict[str, Any]]
-# E-BFMI below this: the tails are explored slowly.
-BFMI_LIMIT = 0.3
 STRONG = 0.9
 
 

@@ -16,6 +16,8 @@ from scipy.stats import rankdata
 
 # Fewer draws in a half chain say nothing.
 _FEWEST = 4
+# Below it, tails are explored slowly; Betancourt (2016), sec. 4.
+BFMI_LIMIT = 0.3
 # Numbers looked at together.
 _AT_ONCE = 1_000_000
 
@@ -148,10 +150,13 @@ def effective_size(draws: np.ndarray) -> np.ndarray:
 
 def words_of_bfmi(values: np.ndarray) -> str:
     """Return a sentence where the energies say that tails are explored slowly, else nothing."""
-    low = [number for number, value in enumerate(values, start=1) if value < 0.3]
+    low = [number for number, value in enumerate(values, start=1) if value < BFMI_LIMIT]
     if not low:
         return ""
-    return f"E-BFMI is below 0.3 in {chains_in_words(low)}: the tails are explored slowly."
+    return (
+        f"E-BFMI is {np.nanmin(values):.2f}, below {BFMI_LIMIT}, in {chains_in_words(low)}: the tails are explored "
+        "slowly. Whiten, warm up for longer, or give priors to what the data do not constrain."
+    )
 
 
 def chains_in_words(numbers: Sequence[int]) -> str:

@@ -65,7 +65,7 @@ class RandomWalks:
         w: Starts, (chain, free).
         rngs: Random numbers of each chain.
         step_size: Sigma of the proposals.
-        adapt_until: Number of the draw up to which steps are adapted, for each chain by itself.
+        adapt_until: Number of the draw up to which the step is adapted, from all chains.
         learn: Number of the draw at which the shape of the proposals is learnt from all draws before; 0 for never.
     """
 
@@ -86,6 +86,7 @@ class RandomWalks:
         # Draws from before the walk has found the posterior would only widen the shape.
         self._learn = learn if learn * len(w) >= 20 * w.shape[1] else 0
         self._past: list[np.ndarray] = []
+        self._tried: list[np.ndarray] = []
         self._factor = np.eye(w.shape[1])
         self._number = 0
 
@@ -114,9 +115,20 @@ class RandomWalks:
         )
 
     def _adapt(self, rate: np.ndarray) -> None:
-        """Robbins & Monro (1951): a little longer where too much was accepted, ever less so."""
+        """Robbins & Monro (1951): a little longer where all chains together accepted too much, ever less so.
+
+        The step kept is the mean of the second half of what was tried; Polyak & Juditsky (1992).
+        """
         if self._number <= self._adapt_until:
-            self._step = self._step * np.exp((rate - _BEST_ACCEPTANCE) / self._number**0.6)
+            # A new shape of the proposals needs another step.
+            age = self._number - (self._learn if self._number > self._learn else 0)
+            self._step = self._step * np.exp((np.mean(rate) - _BEST_ACCEPTANCE) / age**0.6)
+            if self._number > max(self._learn, self._adapt_until // 2):
+                self._tried.append(np.log(self._step))
+        if self._number == self._adapt_until and self._tried:
+            recent = self._tried[len(self._tried) // 3 :]
+            self._step = np.exp(np.mean(recent, axis=0))
+            self._tried.clear()
         if self._number <= self._learn:
             self._past.append(self._w)
         if self._number == self._learn:

@@ -10,7 +10,7 @@ from engine.errors import OptionError
 from engine.fitters.base import Outcome, Work
 from engine.results import Drawn, FitResult
 from engine.samplers.chains import Round
-from engine.samplers.diagnostics import diagnose
+from engine.samplers.diagnostics import bfmi, diagnose
 from engine.samplers.origin import Origin
 from engine.samplers.posterior import posterior
 from engine.samplers.whitening import centered_angles
@@ -74,11 +74,13 @@ class Record:
         return self.done >= _FEWEST and (new % self._every == 0 or self.done == self.total)
 
     def look(self) -> dict[str, float]:
-        """Return the worst R-hat, the smallest effective sample size and the divergences so far."""
+        """Return the worst R-hat, the smallest effective sample size, the divergences and the worst E-BFMI so far."""
         draws = centered_angles(self._work.space, self._x[:, : self.done])
         figures = diagnose(draws, mean=False)
         found = {"rhat": float(np.max(figures.rhat)), "ess_bulk": float(np.min(figures.ess_bulk))}
-        diverging = self._stats.get("diverging")
+        diverging, energy = self._stats.get("diverging"), self._stats.get("energy")
+        if energy is not None and np.isfinite(fractions := bfmi(energy[:, : self.done])).all():
+            found["e_bfmi"] = float(np.min(fractions))
         return {**found, "divergences": 0.0 if diverging is None else float(np.nansum(diverging))}
 
     def so_far(self) -> Drawn:
