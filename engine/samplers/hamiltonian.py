@@ -105,6 +105,7 @@ class Hmc(ChainSampler):
         make = hmc(
             step_size=float(self.step_size),
             trajectory_length=float(self.step_size) * self.leapfrog_steps,
+            leapfrog_steps=self.leapfrog_steps,
             adapt_step_size=self.adapt_step_size,
             **_mass(self, warmup),
             target_accept_prob=float(self.target_acceptance),

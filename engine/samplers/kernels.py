@@ -16,6 +16,8 @@ from engine.samplers.chains import Draw
 from engine.samplers.density import Density, Point
 from engine.samplers.potential import potential
 
+# Trajectories are at most so many times longer, in steps, than was asked for.
+_LONGEST = 20
 # From a potential to one of Pyro's kernels.
 Kernel = Callable[[Callable[[dict[str, Tensor]], Tensor]], Any]
 
@@ -38,11 +40,15 @@ class _Nuts(_Momentum, NUTS):
 class _Hmc(_Momentum, HMC):
     # What looks at the density at a place, (free,).
     look: Callable[[np.ndarray], Point]
+    most_steps: int
 
     @property
     def num_steps(self) -> int:
-        """Steps in a trajectory, to the nearest; Pyro rounds down, to a single one for long steps."""
-        return max(2, round(float(self.trajectory_length) / float(self.step_size)))
+        """Steps in a trajectory, to the nearest; Pyro rounds down, to a single one for long steps.
+
+        Where the step had to become very small, the trajectory becomes shorter instead of taking forever.
+        """
+        return max(2, min(round(float(self.trajectory_length) / float(self.step_size)), self.most_steps))
 
     def sample(self, params: dict[str, Tensor]) -> dict[str, Tensor]:
         """Make the next draw as Pyro does, but follow the trajectory without autograd: a fifth of its time."""
@@ -177,7 +183,12 @@ def nuts(**options: Any) -> Kernel:
     return lambda potential: kernel(potential_fn=potential, **options)
 
 
-def hmc(**options: Any) -> Kernel:
-    """Return what makes an HMC kernel with these options of Pyro's."""
-    kernel: Any = _Hmc
-    return lambda potential: kernel(potential_fn=potential, **options)
+def hmc(*, leapfrog_steps: int, **options: Any) -> Kernel:
+    """Return what makes an HMC kernel with these options of Pyro's; for trajectories of about so many steps."""
+
+    def make(potential: Callable[[dict[str, Tensor]], Tensor]) -> Any:
+        kernel: Any = _Hmc(potential_fn=potential, **options)
+        kernel.most_steps = _LONGEST * leapfrog_steps
+        return kernel
+
+    return make

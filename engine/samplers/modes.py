@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -85,6 +86,30 @@ def identical_components(problem: Problem) -> list[list[Component]]:
         if any(p.free for p in own):
             kinds.setdefault(kind, []).append(component)
     return [found for found in kinds.values() if 1 < len(found) <= _MOST]
+
+
+def other_orders_in_words(problem: Problem) -> str:
+    """Return a sentence where identical components give the posterior more modes like any one, else nothing."""
+    sets = identical_components(problem)
+    if not sets:
+        return ""
+    more = math.prod(math.factorial(len(components)) for components in sets) - 1
+    names = "; ".join(" and ".join(component.name for component in components) for components in sets)
+    modes = "one more mode" if more == 1 else f"{more} more modes"
+    return f"The posterior has {modes} just like this one, with names swapped ({names} are identical)."
+
+
+def renamed(problem: Problem, x: np.ndarray, number: int) -> np.ndarray:
+    """Return x, (free,), with identical components in their ``number``-th order, counted round; 0 is their own."""
+    index = {name: i for i, name in enumerate(problem.names)}
+    out = x.copy()
+    for components in identical_components(problem):
+        orders = list(itertools.permutations(components))
+        for place, source in zip(components, orders[number % len(orders)], strict=True):
+            for key, other in zip(place.keys, source.keys, strict=True):
+                if key in index:
+                    out[index[key]] = x[index[other]]
+    return out
 
 
 def relabelled(problem: Problem, draws: np.ndarray) -> np.ndarray:

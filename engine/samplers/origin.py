@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,13 @@ from engine.fitters.search_box import scattered
 from engine.linalg import invert
 from engine.problem import NormalEquations
 from engine.results import Status
+from engine.samplers.modes import renamed
 from engine.samplers.whitening import inside
+
+# A minimum that is higher by this much in cost, -2 ln posterior, holds e^-50 of what the best one holds.
+_LOST = 100.0
+# Minima closer than this, in conditional sigmas, are one.
+_SAME = 0.1
 
 
 @dataclass(frozen=True)
@@ -49,34 +55,78 @@ def find_origin(work: Work, start: str, chains: int) -> Generator[Move, None, Or
             return Outcome(Status.NOT_FINITE, work.start)
         x = inside(work.space, work.start, normal)
         return Origin(x[None], [work.normal_equations(x)], [0] * chains)
-    ends: list[tuple[float, np.ndarray, NormalEquations, Outcome]] = []
-    for number in range(chains if start == "scattered" else 1):
+    count = chains if start == "scattered" else 1
+    ends: list[_End] = []
+    for number in range(count):
         first = work.start if number == 0 else scattered(work.space, work.start, work.rng)
-        outcome = yield from by_lm(work.at(first))
+        outcome = yield from by_lm(work.at(renamed(work.problem, first, number)))
         normal = outcome.normal or work.normal_equations(outcome.x)
         if normal.finite:
-            ends.append((normal.cost, outcome.x, normal, outcome))
+            ends.append(_End(number, outcome, normal))
     if not ends:
         return Outcome(Status.NOT_FINITE, work.start)
-    best = int(np.argmin([cost for cost, *_ in ends]))
-    _, x, normal, outcome = ends[best]
-    places = [inside(work.space, place, there) for _, place, there, _ in ends]
-    normals = [
-        there if np.array_equal(place, end) else work.normal_equations(place)
-        for place, (_, end, there, _) in zip(places, ends, strict=True)
-    ]
-    inverse, _ = invert(normal.hessian)
+    best = min(ends, key=lambda end: end.normal.cost)
+    near = {end.number: end for end in ends if end.normal.cost < best.normal.cost + _LOST}
+    places, normals, which, first_of = _places(work, near, best, count)
+    x, outcome = best.outcome.x, best.outcome
+    inverse, _ = invert(best.normal.hessian)
     measured = inverse is not None and not at_bound(work.problem, x).any()
-    converged = outcome.status is Status.CONVERGED
+    remark = (
+        "" if outcome.status is Status.CONVERGED else f"lm, from which chains start: {outcome.status.value}"
+    )
+    if len(near) < count:
+        remark = (
+            f"{remark} {count - len(near)} of {count} scattered runs of lm ended where chi2 is so much larger that no "
+            "part of the posterior is there; their chains start from the best one."
+        ).strip()
     return Origin(
         np.array(places),
         normals,
-        [number % len(places) for number in range(chains)],
-        best,
+        [which[number % count] for number in range(chains)],
+        first_of[best.number],
         x if measured else None,
         np.sqrt(np.maximum(np.diag(inverse), 0.0)) if measured and inverse is not None else None,
-        "" if converged else f"lm, from which chains start: {outcome.status.value}",
+        remark,
     )
+
+
+@dataclass(frozen=True)
+class _End:
+    """Where a run of lm ended: the number of its chain, the outcome, and the normal equations there."""
+
+    number: int
+    outcome: Outcome
+    normal: NormalEquations
+
+
+def _places(
+    work: Work, near: Mapping[int, _End], best: _End, count: int
+) -> tuple[list[np.ndarray], list[NormalEquations], list[int], dict[int, int]]:
+    """Distinct places of ``count`` chains with their normal equations; the place of each chain, and of each end."""
+    places: list[np.ndarray] = []
+    normals: list[NormalEquations] = []
+    which: list[int] = []
+    for number in range(count):
+        end = near.get(number)
+        x = end.outcome.x if end else renamed(work.problem, best.outcome.x, number)
+        normal = end.normal if end else work.normal_equations(x)
+        place = inside(work.space, x, normal)
+        if not np.array_equal(place, x):
+            normal = work.normal_equations(place)
+        same = [i for i, other in enumerate(places) if _near(work, place - other, normals[i])]
+        if not same:
+            places.append(place)
+            normals.append(normal)
+        which.append(same[0] if same else len(places) - 1)
+    return places, normals, which, {number: which[number] for number in near}
+
+
+def _near(work: Work, apart: np.ndarray, normal: NormalEquations) -> bool:
+    """True where two places differ by less than a small part of every parameter's conditional sigma, or by turns."""
+    period = work.space.period
+    turns = np.where(np.isfinite(period), np.round(apart / period), 0.0)
+    apart = apart - turns * np.where(np.isfinite(period), period, 0.0)
+    return bool((np.abs(apart) * np.sqrt(np.maximum(np.diag(normal.hessian), 0.0)) < _SAME).all())
 
 
 def by_lm(work: Work) -> Moves:

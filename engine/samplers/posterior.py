@@ -10,7 +10,7 @@ import numpy as np
 from engine.problem import Problem
 from engine.results import Posterior, Status
 from engine.samplers.diagnostics import Diagnostics, bfmi, diagnose, words_of_bfmi
-from engine.samplers.modes import modes_in_words, relabelled
+from engine.samplers.modes import modes_in_words, other_orders_in_words, relabelled
 from engine.samplers.whitening import centered_angles
 
 RHAT_LIMIT = 1.01
@@ -157,7 +157,7 @@ def _notes(
         for side, bound in (("lower", low), ("upper", high)):
             if width > 0 and np.isfinite(bound) and np.mean(np.abs(column - bound) < 0.1 * width) > _CUT:
                 notes.append(f"The posterior of {name} is cut off by its {side} bound {bound:g}.")
-    return [*notes, _beside_lm(problem, flat, lm)]
+    return [*notes, other_orders_in_words(problem), _beside_lm(problem, flat, lm)]
 
 
 def _beside_lm(problem: Problem, flat: np.ndarray, lm: tuple[np.ndarray, np.ndarray] | None) -> str:

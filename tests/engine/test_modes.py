@@ -8,7 +8,7 @@ import pytest
 import engine
 from engine import Status
 from engine.samplers.diagnostics import diagnose
-from engine.samplers.modes import identical_components, modes_in_words, relabelled
+from engine.samplers.modes import identical_components, modes_in_words, relabelled, renamed
 from engine.samplers.posterior import posterior
 from tests.engine.scenes import GALAXY, SKY, problem, with_parameters
 
@@ -82,7 +82,10 @@ def test_another_mode_is_named(twins, rng):
 
 
 FEW: dict[str, dict[str, Any]] = {
-    "metropolis": {"warmup": 50, "draws": 100},
+    "nuts": {"warmup": 10, "draws": 30},
+    "hmc": {"warmup": 10, "draws": 30},
+    "ensemble-hmc": {"warmup": 20, "draws": 40},
+    "metropolis": {"warmup": 200, "draws": 400},
     "elliptical": {"warmup": 20, "draws": 80},
 }
 
@@ -95,6 +98,23 @@ def test_two_identical_components_are_not_given_a_confident_number(sampler):
         SKY,
     ]
     fitted = problem(start, truth=[LEFT, RIGHT, SKY])
-    result = engine.fit(fitted, sampler, start="scattered", seed=2, **FEW[sampler])
+    result = engine.fit(fitted, sampler, start="scattered", seed=2, chains=2, **FEW[sampler])
     assert result.status is Status.NOT_MIXED
-    assert "mode" in result.message or "swap" in result.message
+    assert "sits in another mode: galaxy and twin swapped" in result.message
+    # One of the two runs of lm has lost a component.
+    assert any(
+        "1 of 2 scattered runs of lm ended where chi2 is so much larger" in note for note in result.notes
+    )
+
+
+def test_a_mode_that_was_not_visited_is_named(twins, rng):
+    found = posterior(twins, around(twins, rng), {})
+    assert found.status is Status.CONVERGED
+    assert any("one more mode just like this one" in note for note in found.notes)
+
+
+def test_components_are_renamed_in_every_order(twins):
+    x = np.arange(float(len(twins.values)))
+    np.testing.assert_array_equal(renamed(twins, x, 0), x)
+    np.testing.assert_array_equal(renamed(twins, x, 1), swapped(twins, x[None, None])[0, 0])
+    np.testing.assert_array_equal(renamed(twins, x, 2), x)
