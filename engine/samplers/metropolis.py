@@ -126,8 +126,7 @@ class RandomWalks:
             if self._number > max(self._learn, self._adapt_until // 2):
                 self._tried.append(np.log(self._step))
         if self._number == self._adapt_until and self._tried:
-            recent = self._tried[len(self._tried) // 3 :]
-            self._step = np.exp(np.mean(recent, axis=0))
+            self._step = np.exp(np.mean(self._tried[len(self._tried) // 3 :], axis=0))
             self._tried.clear()
         if self._number <= self._learn:
             self._past.append(self._w)
