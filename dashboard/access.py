@@ -151,6 +151,7 @@ RULES: tuple[Rule, ...] = (
         Access.READ,
         "A report that somebody had made, by a token only they have.",
     ),
+    Rule("/account", Access.USER, "One's own password, tokens and browsers.", accounts=True),
     Rule("/login", Access.PUBLIC, "Log-in.", accounts=True),
     Rule(
         "/login/new/{token}",

@@ -23,6 +23,8 @@ from bokeh.server.server import Server
 from tornado.ioloop import IOLoop
 
 from dashboard import ui
+from dashboard.access import rule_of
+from dashboard.accounts.account import account_routes
 from dashboard.accounts.door import Door
 from dashboard.accounts.doorkeeper import LINK_COOKIE, SESSION_COOKIE, Doorkeeper
 from dashboard.accounts.gate import Gate
@@ -38,7 +40,8 @@ from dashboard.pages import compare, fit, home, learn, report, run, runs
 from dashboard.routes import api_routes
 from dashboard.services import Services
 from dashboard.settings import Settings
-from dashboard.store import NOBODY, NotAllowed, NotFound, Store, Who
+from dashboard.store import NOBODY, NotAllowed, NotFound, Reach, Store, Who
+from dashboard.store.reach import READ_ONLY
 
 UNUSED_SESSION_SECONDS = 60
 CHECK_SESSIONS_SECONDS = 15
@@ -108,11 +111,11 @@ def create_app(settings: Settings, store: Store | None = None) -> App:
             limits=limits_of(settings),
         )
         ui.setup()
-        services = Services(store, jobs, settings)
-        if settings.example and not store.projects():
+        door = Door(store, settings, Doorkeeper(store)) if settings.has_accounts else None
+        services = Services(store, jobs, settings, (lambda: None) if door is None else door.forget)
+        if settings.example and not settings.has_accounts and not store.projects():
             services.add_example("seed")
         check_port(settings.host, port)
-        door = Door(store, settings, Doorkeeper(store)) if settings.has_accounts else None
         server = _serve(services, port, door)
     except BaseException:
         if jobs is not None:
@@ -157,7 +160,7 @@ def _serve(services: Services, port: int, door: Door | None = None) -> Server:
         address=settings.host,
         websocket_origin=settings.origins(port),
         extra_patterns=[
-            *([] if door is None else login_routes(door)),
+            *([] if door is None else [*login_routes(door), *account_routes(door)]),
             *corner_routes(services),
             *document_routes(services),
             *api_routes(services, loop),
@@ -202,7 +205,9 @@ def _page(services: Services, build: Callable[[Services], Any]) -> Callable[[], 
 
     def build_or_explain() -> Any:
         try:
-            return build(services.seen_by(_who()))
+            own = services.seen_by(_who())
+            with ui.locked(_lock_reason(own)):
+                return build(own)
         except (NotFound, NotAllowed) as error:
             return ui.message_page("Not here", str(error))
         except Exception:
@@ -213,6 +218,21 @@ def _page(services: Services, build: Callable[[Services], Any]) -> Callable[[], 
             )
 
     return build_or_explain
+
+
+def _lock_reason(own: Services) -> str:
+    """Why the page that is being made must not change the project it is about; empty when it may."""
+    context = pn.state.curdoc.session_context if pn.state.curdoc else None
+    if own.store.who.local or context is None:
+        return ""
+    request = context.request
+    rule = rule_of(request.path)
+    touched = rule.touched(request.path, request.arguments) if rule is not None else []
+    reaches = [
+        own.store.reach(one.id) if one.kind == "project" else own.store.reach_of_run(one.id)
+        for one in touched
+    ]
+    return READ_ONLY if min([one for one in reaches if one], default=Reach.WRITE) < Reach.WRITE else ""
 
 
 def _who() -> Who:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import engine
 from dashboard.jobs import Jobs
 from dashboard.jobs.seen import SeenJobs
 from dashboard.settings import Settings
-from dashboard.store import ROLES, Project, Store, StoreError, Who, file_reference
+from dashboard.store import ROLES, Project, Reach, Store, StoreError, Who, file_reference
 from engine.examples import EXAMPLES
 
 _KEY_ROLES = {key: role for role, key in ROLES.items()}
@@ -26,6 +27,8 @@ class Services:
     store: Store
     jobs: Jobs | SeenJobs
     settings: Settings
+    changed: Callable[[], None] = lambda: None
+    """Called when somebody may do less than before: pages that are open are then looked at again at once."""
 
     def seen_by(self, who: Who) -> Services:
         """The same for one person: what they may not do raises NotFound or NotAllowed."""
@@ -36,6 +39,10 @@ class Services:
         )  # made once for each page and request, from the server's own
         store = self.store.seen_by(who)
         return replace(self, store=store, jobs=SeenJobs(self.jobs, store))
+
+    def may_share(self, project_id: str) -> bool:
+        """Whether this person may say who else opens a project; without accounts there is nobody else."""
+        return not self.store.who.local and self.store.reach(project_id) is Reach.OWN
 
     def add_example(self, name: str, title: str | None = None) -> Project:
         """Make a project of one of the engine's examples; engine.EngineError for an unknown name."""

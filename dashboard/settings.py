@@ -233,7 +233,9 @@ class Settings:
         False, "Open the page in a browser once the server is up.", environment=("RESIDUA_OPEN_BROWSER",)
     )
     example: bool = setting(
-        True, "Put the seed example into an empty data folder.", environment=("RESIDUA_EXAMPLE",)
+        True,
+        "Put the seed example into an empty data folder, where nobody logs in.",
+        environment=("RESIDUA_EXAMPLE",),
     )
     config: str = setting(
         "",

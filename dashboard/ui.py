@@ -6,7 +6,9 @@ panel-material-ui moves into Panel's core in 1.10; when it does, this is the fil
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -118,6 +120,24 @@ def stylesheet() -> str:
     return static_text("components.css")
 
 
+_locked: ContextVar[str] = ContextVar("locked", default="")
+
+
+@contextmanager
+def locked(reason: str) -> Iterator[None]:
+    """A page and components made in this block have what changes something switched off, for this reason."""
+    token = _locked.set(reason)
+    try:
+        yield
+    finally:
+        _locked.reset(token)
+
+
+def lock_reason() -> str:
+    """Why what is made now must not change anything; empty when it may."""
+    return _locked.get()
+
+
 def page(title: str, *, header: list[Any], main: list[Any]) -> pmui.Page:
     """A page of Residua: quiet header with the logo, one main area, theme toggle at the right."""
     dark = (pn.state.cookies or {}).get("residua_theme") == "dark"
@@ -125,7 +145,7 @@ def page(title: str, *, header: list[Any], main: list[Any]) -> pmui.Page:
         pn.state.curdoc.template_variables["html_attrs"] = f'data-theme-name="{"dark" if dark else "light"}"'
     shell = pmui.Page(
         meta_title=f"{title} · Residua" if title else "Residua",
-        header=[_brand(), *header],
+        header=[_brand(), *header, *_spacer(header), *_person()],
         main=main,
         dark_theme=dark,
         theme_toggle=True,
@@ -165,6 +185,36 @@ class _Html(pn.pane.HTML):
 
     def _update(self, ref: str, model: Any) -> None:
         model.update(**self._process_param_change({"object": self.object}))
+
+
+def _spacer(header: list[Any]) -> list[pn.pane.HTML]:
+    """What keeps the right of a header at the right, where nothing in it takes the room."""
+    stretches = any(getattr(one, "sizing_mode", None) == "stretch_width" for one in header)
+    return [] if stretches else [html("", sizing_mode="stretch_width")]
+
+
+def _person() -> list[pn.pane.HTML]:
+    """At the right of the header: that nothing can be changed here, who is logged in, and the way out."""
+    context = pn.state.curdoc.session_context if pn.state.curdoc else None
+    who = getattr(context.request, "who", None) if context else None
+    if who is None or who.local:
+        return []
+    parts = []
+    if lock_reason():
+        parts.append(f'<span class="chip lent" title="{escape(lock_reason())}">Read only</span>')
+    if who.account is None:
+        parts.append('<a href="/login">Log in</a>')
+    else:
+        parts.append(f'<a href="/account" title="Your account">{escape(who.name)}</a>')
+        parts.append(
+            '<form method="post" action="/logout"><button class="link-button">Log out</button></form>'
+        )
+    return [
+        html(
+            f'<nav class="row nowrap page-links person" aria-label="You">{"".join(parts)}</nav>',
+            styles=CENTERED,
+        )
+    ]
 
 
 def html(text: str, **options: Any) -> pn.pane.HTML:

@@ -8,6 +8,7 @@ from html import escape as escape
 from tornado.httputil import HTTPServerRequest
 
 from dashboard import ui
+from dashboard.store import Who
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
@@ -17,7 +18,13 @@ _STYLES = ("tokens.css", "components.css", "plain.css")
 
 
 def page(
-    request: HTTPServerRequest, title: str, body: str, *, wide: bool = False, scripts: Iterable[str] = ()
+    request: HTTPServerRequest,
+    title: str,
+    body: str,
+    *,
+    wide: bool = False,
+    who: Who | None = None,
+    scripts: Iterable[str] = (),
 ) -> str:
     """A whole page around a body of safe HTML, in the theme that the person chose last."""
     theme = request.cookies.get("residua_theme")
@@ -29,8 +36,18 @@ def page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{escape(title)} · Residua</title><link rel="icon" href="/assets/favicon.svg">{styles}{more}</head>'
         f'<body><header class="top"><a class="brand" href="/" aria-label="Residua, all projects">'
-        f"{ui.static_text('logo.svg')}<span>Residua</span></a></header>"
+        f"{ui.static_text('logo.svg')}<span>Residua</span></a>{_person(who)}</header>"
         f'<main class="plain{" wide" if wide else ""}">{body}</main></body></html>'
+    )
+
+
+def _person(who: Who | None) -> str:
+    if who is None or who.account is None:
+        return ""
+    return (
+        f'<span class="grow"></span><nav aria-label="You"><a href="/">Projects</a>'
+        f'<a href="/account">{escape(who.name)}</a>'
+        '<form method="post" action="/logout"><button class="link-button">Log out</button></form></nav>'
     )
 
 

@@ -12,6 +12,8 @@ import engine
 from dashboard import ui
 from dashboard.figures.thumbnail import data_url, thumbnail
 from dashboard.pages import links
+from dashboard.pages.later import Later
+from dashboard.pages.share import SharePart
 from dashboard.services import Services
 from dashboard.state.runs import clock
 from dashboard.state.session import Session
@@ -58,6 +60,8 @@ class HomePage:
         )
         self.cards = ProjectCards(self._on_cards, **WIDE)
         self._new: str | None = None
+        self.share = SharePart(services, Later(pn.state.curdoc))
+        self.names: dict[str, str] = {}
 
     def view(self) -> Any:
         """The page."""
@@ -67,6 +71,7 @@ class HomePage:
                 self.upload, pn.Column(self.examples, width=330, margin=0), **WIDE, styles={"gap": "22px"}
             ),
             self.cards,
+            self.share.dialog,
             **WIDE,
             max_width=1160,
             styles={"gap": "22px", "padding": "26px 24px 40px", "margin": "0 auto"},
@@ -76,6 +81,7 @@ class HomePage:
     async def start(self) -> None:
         """Fill in the projects, then their pictures."""
         projects = await asyncio.to_thread(self.store.projects)
+        self.names = {} if self.store.who.local else await asyncio.to_thread(self.store.accounts.names)
         self.cards.projects = [self._card(project) for project in projects]
         for project in projects:
             picture = await asyncio.to_thread(self._picture, project)
@@ -98,6 +104,17 @@ class HomePage:
             "files": len(self.store.files(project.id)),
             "outcome": outcome,
             "when": clock(project.updated),
+            **self._ownership(project),
+        }
+
+    def _ownership(self, project: Project) -> dict[str, Any]:
+        """Whose a project is: "" for one's own."""
+        who = self.store.who
+        mine = who.local or project.owner_id == who.id
+        return {
+            "owner": "" if mine else self.names.get(project.owner_id, "nobody"),
+            "deletable": mine or who.is_admin,
+            "shareable": not who.local and (mine or who.is_admin),
         }
 
     def _picture_key(self, project: Project) -> tuple[str, str] | None:
@@ -172,6 +189,9 @@ class HomePage:
             self.examples.busy = False
 
     async def _on_cards(self, message: Message) -> None:
+        if message["type"] == "share":
+            await self.share.open(str(message["id"]))
+            return
         try:
             await asyncio.to_thread(self.store.delete_project, message["id"])
         except StoreError as error:

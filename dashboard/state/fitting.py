@@ -210,7 +210,8 @@ class Fitting:
         if result is not None:
             # With the image and its settings as they were then, so that uncertainties belong to what is seen.
             await self.session.change(
-                lambda description: adopted(images.with_run(description, run.description), result)
+                lambda description: adopted(images.with_run(description, run.description), result),
+                only_shown=True,
             )
         self.state.param.update(run=facts(run), result=result)
 

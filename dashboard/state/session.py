@@ -20,7 +20,8 @@ from dashboard.state import edits, images, presets
 from dashboard.state.opening import opener
 from dashboard.state.presets import PRESETS
 from dashboard.state.workbench import Opened, Workbench
-from dashboard.store import File, StoreError, file_reference, with_file
+from dashboard.store import File, Reach, StoreError, file_reference, with_file
+from dashboard.store.reach import READ_ONLY
 from dashboard.store.references import DRAWN_MASK, ROLES
 from engine import models
 from engine.images import FitsContents
@@ -37,6 +38,7 @@ class Session:
         self.services = services
         self.store = services.store
         self.project_id = project_id
+        self.read_only = self.store.reach(project_id) < Reach.WRITE
         self.state = Workbench(opener(services.store, project_id))
         self.contents: dict[str, FitsContents] = {}
         self.chosen_extensions: dict[str, str] = {}
@@ -79,10 +81,15 @@ class Session:
 
     # --- edits
 
-    async def change(self, change: Change) -> bool:
-        """Apply an edit; a refused one shows the reason and changes nothing. True when it was taken."""
+    async def change(self, change: Change, *, only_shown: bool = False) -> bool:
+        """Apply an edit; a refused one shows the reason and changes nothing. True when it was taken.
+
+        What is `only_shown`, such as the values of a run, is so to readers too, and kept for nobody.
+        """
         async with self._one_at_a_time:
-            self.state.refused = ""
+            self.state.refused = READ_ONLY if self.read_only and not only_shown else ""
+            if self.state.refused:
+                return False
             try:
                 description = change(self.state.description)
                 if description == self.state.description:
@@ -108,6 +115,9 @@ class Session:
             found = target()
             if found is None:
                 return
+            if self.read_only:
+                self.state.refused = READ_ONLY
+                return
             description, history = found
             self.state.refused = ""
             try:
@@ -119,6 +129,8 @@ class Session:
             await self._save()
 
     async def _save(self) -> None:
+        if self.read_only:
+            return
         await asyncio.to_thread(
             self.store.update_project, self.project_id, description=self.state.description
         )

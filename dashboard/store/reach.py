@@ -14,8 +14,9 @@ from dashboard.store.people import Reach, Role, Who
 
 Permit = Callable[[Session, str, Reach], None]
 
+READ_ONLY = "This project is open to you for reading only. Its owner can share it for writing."
 _REFUSALS = {
-    Reach.WRITE: "This project is open to you for reading only. Its owner can share it for writing.",
+    Reach.WRITE: READ_ONLY,
     Reach.OWN: "Only its owner may do this to a project.",
 }
 

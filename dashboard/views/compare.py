@@ -23,6 +23,8 @@ KEYS = (
 class RunChoice(Component):
     """Messages: choose (``id``, ``on``), none, run_all (``draws``), cancel (``id``)."""
 
+    changing = ".run-all button, .checks button"
+
     runs = param.List(
         [], doc="One dict a run: id, title, number, color, when, kind, word, chi2_dof, chosen, tags."
     )

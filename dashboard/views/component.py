@@ -7,8 +7,9 @@ import inspect
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import param
 from bokeh.document import Document
 from panel.custom import JSComponent
 
@@ -16,6 +17,8 @@ from dashboard import ui
 
 SCRIPTS = Path(__file__).parent / "js"
 Message = dict[str, Any]
+# keep_locked stands between what a component draws and the page.
+_RENDER = "\nexport function render(context) { return keep_locked(drawn(context), context.model) }\n"
 
 logger = logging.getLogger("residua.pages")
 _running: set[asyncio.Task[Any]] = set()
@@ -23,7 +26,8 @@ _running: set[asyncio.Task[Any]] = set()
 
 def script(*names: str) -> str:
     """Source of our scripts in order, the last with ``render``, after the helpers that all of them use."""
-    return "\n".join((SCRIPTS / part).read_text(encoding="utf-8") for part in ("dom.js", *names))
+    text = "\n".join((SCRIPTS / part).read_text(encoding="utf-8") for part in ("dom.js", *names))
+    return text.replace("export function render(", "function drawn(") + _RENDER
 
 
 def styles(*names: str) -> list[str]:
@@ -51,11 +55,20 @@ def _finished(task: asyncio.Task[Any]) -> None:
 
 
 class Component(JSComponent):
-    """A component of ours. ``on_message`` is called with each message of the browser, a dict."""
+    """A component of ours. ``on_message`` is called with each message of the browser, a dict.
 
+    ``changing`` is a CSS selector of the controls that change a project: those that are off for its readers.
+    """
+
+    locked = param.String("", doc="Why controls that change something are off; empty when they are not.")
+    locks = param.String("", doc="CSS selector of these controls.")
+
+    changing: ClassVar[str] = ""
     __abstract = True
 
     def __init__(self, on_message: Callable[[Message], Any] | None = None, **params: Any) -> None:
+        if self.changing and ui.lock_reason():
+            params = {"locked": ui.lock_reason(), "locks": self.changing, **params}
         super().__init__(**params)
         self._on_message = on_message
 

@@ -10,6 +10,8 @@ from dashboard.views.component import Component, script, styles
 class Crumb(Component):
     """Messages: title (``title``)."""
 
+    changing = "button"
+
     title = param.String("", doc="Name of the project.")
 
     _esm = script("crumb.js")

@@ -14,6 +14,8 @@ class FitControls(Component):
     two changes come close together, and a fit of a tenth of a second does just that.
     """
 
+    changing = "button"
+
     busy = param.Boolean(False, doc="Whether fits are being handed in: a second click waits.")
     asked = param.Integer(0, doc="Counts the times that fits were handed in, so that the buttons come back.")
     forecast = param.String("", doc="What the ticked fitters will take.")

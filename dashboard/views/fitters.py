@@ -10,6 +10,8 @@ from dashboard.views.component import Component, script, styles
 class FitterList(Component):
     """Messages: tick (``key``, ``on``), open (``key``), option (``name``, ``value``), member (``place``, ``key``)."""
 
+    changing = "input, select"
+
     fitters = param.List([], doc="One dict a fitter: key, title, color, ticked, compared, forecast.")
     opened = param.String("", doc="Key of the one whose explanation and options are shown.")
     summary = param.String("", doc="One sentence on it.")

@@ -10,6 +10,8 @@ from dashboard.views.component import Component, script, styles
 class ImageSwitcher(Component):
     """Messages: switch (``name``), copy (``name``: the image whose scene is wanted), remove."""
 
+    changing = "button, [aria-label^=Copy]"
+
     names = param.List([], doc="Names of all images.")
     shown = param.String("", doc="Name of the one that is worked on.")
 

@@ -12,6 +12,8 @@ class ImageList(Component):
     ``role``), setting (``key``, ``value``), image (``id``, ``was``), sure (``id``).
     """
 
+    changing = ".file button, select, input"
+
     guessed = param.List(
         [], doc="Ids of the files that were taken for something else than an image, by their names."
     )

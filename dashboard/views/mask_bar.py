@@ -13,6 +13,8 @@ class MaskBar(Component):
     Messages: shape (``kind``, ``numbers`` as of engine.images.regions.Shape, ``ignored``), invert, clear, regions.
     """
 
+    changing = ".btn.icon"
+
     ready = param.Boolean(False, doc="Whether there is an image to draw on.")
     words = param.String("", doc="How much is ignored.")
     drawn = param.Integer(0, doc="How many shapes are drawn.")

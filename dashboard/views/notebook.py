@@ -12,6 +12,8 @@ class NotebookView(Component):
     note (``after``, ``text``), export (``kind``). All HTML comes escaped.
     """
 
+    changing = ".cell-tools button, .between, [aria-label=Undo], [aria-label=Redo]"
+
     title = param.String("", doc="Of the project.")
     project = param.String("", doc="Address of its workbench.")
     cells = param.List(

@@ -13,6 +13,8 @@ class ParameterTable(Component):
     Messages: edit (``key``, ``column`` value, lower, upper or free, ``value``).
     """
 
+    changing = "input"
+
     rows = param.List([], doc="One dict a parameter, as made by dashboard.state.table.rows.")
     error = param.String("", doc="Why the last edit was refused; the cell goes back.")
 

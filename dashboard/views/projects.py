@@ -8,9 +8,11 @@ from dashboard.views.component import Component, script, styles
 
 
 class ProjectCards(Component):
-    """Messages: delete (``id``)."""
+    """Messages: delete (``id``), share (``id``)."""
 
-    projects = param.List([], doc="One dict a project: id, title, picture, files, outcome, when.")
+    projects = param.List(
+        [], doc="One dict a project: id, title, picture, files, outcome, when, owner, deletable, shareable."
+    )
     error = param.String("", doc="Why something could not be done.")
 
     _esm = script("projects.js")

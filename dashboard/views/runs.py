@@ -10,6 +10,8 @@ from dashboard.views.component import Component, script, styles
 class RunList(Component):
     """Messages: show, restart, stop, discard, delete, restore (each with ``id``)."""
 
+    changing = "[aria-label^=Delete], [aria-label^=Go], .active button, .link"
+
     runs = param.List([], doc="One dict a run, as made by dashboard.state.runs.run_rows.")
     under_way = param.Boolean(False, doc="Whether these are the runs under way, with their progress.")
     compare = param.String(

@@ -10,6 +10,8 @@ from dashboard.views.component import Component, script, styles
 class SceneList(Component):
     """Messages: select, rename, remove, snap (with ``name``), add (with ``model``), stop, undo, redo."""
 
+    changing = ".add, .tools button, [aria-label=Undo], [aria-label=Redo]"
+
     components = param.List([], doc="One dict a component: name, title of its model, color, selected.")
     models = param.List([], doc="Kinds that can be added: key, title, summary.")
     ready = param.Boolean(False, doc="Whether there is an image to add components to.")

@@ -10,6 +10,8 @@ from dashboard.views.component import Component, script, styles
 class TextExchange(Component):
     """Messages: apply (``text``). What is typed stays until ``shown`` counts up."""
 
+    changing = ".take"
+
     label = param.String("Text", doc="Accessible name of the text field.")
     help = param.String("", doc="One or two sentences above it.")
     text = param.String("", doc="What the field shows when `shown` counts up.")

@@ -13,6 +13,8 @@ class Upload(Component):
     Messages: start (``name``; answer by setting ``target``), done (``taken``, ``refused``).
     """
 
+    changing = "button, input"
+
     target = param.String("", doc="URL that takes the files; empty until there is a project.")
     label = param.String(
         "Drop FITS files here", doc="Words on the drop zone and accessible name of the field."

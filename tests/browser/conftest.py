@@ -52,7 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[Server]:
+def serving(data: Path, *options: str) -> Iterator[Server]:
     """`residua serve` on a data folder, until the block ends."""
     command = [
         sys.executable,
@@ -65,6 +65,7 @@ def serving(data: Path) -> Iterator[Server]:
         str(data),
         "--workers",
         "1",
+        *options,
     ]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(

@@ -10,6 +10,7 @@ import panel as pn
 from dashboard import ui
 from dashboard.pages import links
 from dashboard.pages.later import Later
+from dashboard.pages.share import SharePart
 from dashboard.pages.workbench.dragging import DraggingPart
 from dashboard.pages.workbench.exchange import ExchangePart
 from dashboard.pages.workbench.fitting import FittingPart
@@ -52,6 +53,7 @@ class WorkbenchPage:
         )
         self.fits = FittingPart(services, self.session, self.later)
         self.exchange = ExchangePart(self.session, self.later)
+        self.share = SharePart(services, self.later) if services.may_share(project.id) else None
         self.crumb = Crumb(self._on_title, title=project.title, **WIDE, styles=ui.CENTERED)
         self.help = help_dialog()
         self.keyboard = Keyboard(self._on_key, width=0, height=0, margin=0)
@@ -96,18 +98,20 @@ class WorkbenchPage:
             stylesheets=[ui.stylesheet()],
             styles={"gap": "10px", "padding": "10px"},
         )
+        share = [] if self.share is None else [ui.icon_button("Share", "share", self._open_share)]
         text_button = ui.icon_button("Fit description as text", "data_object", self.exchange.open)
         help_button = ui.icon_button("Keyboard help", "keyboard", self._show_help)
         around = ui.html(links.navigation(self.project.id, "Workbench"), styles=ui.CENTERED)
         return ui.page(
             self.project.title,
-            header=[self.crumb, around, text_button, help_button],
+            header=[self.crumb, around, *share, text_button, help_button],
             main=[
                 pn.Column(
                     body,
                     self.help,
                     self.mask.dialog,
                     self.exchange.dialog,
+                    *([] if self.share is None else [self.share.dialog]),
                     self.keyboard,
                     self.dragging.tool,
                     sizing_mode="stretch_both",
@@ -161,6 +165,10 @@ class WorkbenchPage:
                 await self.dragging.snap()
             case "help":
                 self._show_help()
+
+    async def _open_share(self) -> None:
+        if self.share is not None:
+            await self.share.open(self.project.id)
 
     def _show_help(self) -> None:
         self.later(lambda: setattr(self.help, "open", True))

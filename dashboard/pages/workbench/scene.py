@@ -147,7 +147,9 @@ class ScenePart:
     async def _on_switch(self, message: Message) -> None:
         match message:
             case {"type": "switch", "name": str(name)}:
-                await self.session.change(lambda description: images.switched(description, name))
+                await self.session.change(
+                    lambda description: images.switched(description, name), only_shown=True
+                )
             case {"type": "copy", "name": str(name)} if name:
                 await self.session.change(lambda description: images.with_scene_of(description, name))
             case {"type": "remove"}:

@@ -34,6 +34,7 @@ const ICONS = {
   minus: '<path d="M3 3h10v10H3z" stroke-dasharray="2 2"/><path d="M5.5 8h5"/>',
   invert: '<circle cx="8" cy="8" r="5.5"/><path d="M8 2.5a5.5 5.5 0 0 1 0 11z" fill="currentColor"/>',
   text: '<path d="M6 4.5 2.5 8 6 11.5M10 4.5 13.5 8 10 11.5"/>',
+  share: '<circle cx="4" cy="8" r="1.8"/><circle cx="12" cy="4" r="1.8"/><circle cx="12" cy="12" r="1.8"/><path d="M5.6 7.2 10.4 4.8M5.6 8.8l4.8 2.4"/>',
   upload: '<path d="M8 10.5V3M5 5.5 8 2.5l3 3M2.5 10.5v3h11v-3"/>',
 }
 
@@ -60,4 +61,19 @@ function typing(event) {
   const target = event.composedPath()[0]
   return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName)
     && !["checkbox", "radio", "button"].includes(target.type))
+}
+
+// Switch off what would change a project that is only lent for reading, also after it is drawn again.
+function keep_locked(root, model) {
+  if (!model.locked || !root) return root
+  const lock = () => {
+    for (const control of root.querySelectorAll(model.locks)) {
+      if (control.disabled) continue
+      control.disabled = true
+      control.title = model.locked
+    }
+  }
+  new MutationObserver(lock).observe(root, {childList: true, subtree: true, attributes: true, attributeFilter: ["disabled"]})
+  lock()
+  return root
 }

@@ -13,11 +13,14 @@ export function render({model}) {
       el("div", {class: "about"},
         title,
         el("div", {class: "row small muted num"}, el("span", {class: "grow ellipsis"}, project.outcome), el("span", {}, project.when)),
-        icon_button(`Delete ${project.title}`, "trash", () => {
-          if (window.confirm(`Delete “${project.title}” with its images and runs? This cannot be undone.`)) {
-            model.send_msg({type: "delete", id: project.id})
-          }
-        })))
+        project.owner ? el("div", {class: "small muted ellipsis"}, `of ${project.owner}`) : null,
+        el("div", {class: "card-tools"},
+          project.shareable ? icon_button(`Share ${project.title}`, "share", () => model.send_msg({type: "share", id: project.id})) : null,
+          project.deletable ? icon_button(`Delete ${project.title}`, "trash", () => {
+            if (window.confirm(`Delete “${project.title}” with its images and runs? This cannot be undone.`)) {
+              model.send_msg({type: "delete", id: project.id})
+            }
+          }) : null)))
   }
   function draw() {
     root.replaceChildren(el("h2", {class: "section"}, "Projects"))

@@ -56,7 +56,7 @@ export function render({model}) {
     const chosen = model.rows.filter((row) => ticked.has(row.id)).sort((a, b) => a.created - b.created).map((row) => row.id)
     const compare = el("button", {type: "button", class: "btn strong", disabled: chosen.length < 1, onclick: () => { location.href = `/compare?runs=${chosen.join(",")}` }},
       chosen.length ? `Compare ${chosen.length}` : "Compare")
-    const drop = el("button", {type: "button", class: "btn", disabled: !chosen.length, onclick: () => model.send_msg({type: "delete", ids: chosen})}, "Delete")
+    const drop = el("button", {type: "button", class: "btn drop", disabled: !chosen.length, onclick: () => model.send_msg({type: "delete", ids: chosen})}, "Delete")
     bar.replaceChildren(find, chooser("Fitter", "fitter", model.rows.map((row) => row.fitter)), chooser("Status", "status", model.rows.map((row) => row.status)),
       chooser("Tag", "tag", model.rows.flatMap((row) => row.tags)), el("span", {class: "grow"}),
       el("button", {type: "button", class: "btn", disabled: !model.rows.length, onclick: save}, "CSV"), drop, compare)

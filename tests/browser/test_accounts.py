@@ -1,0 +1,113 @@
+"""Two people and a stranger on a server with accounts: log in, make a project, share it, look at it, be shut out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard.accounts import passwords
+from dashboard.store import Role
+from dashboard.store.beside import people_of
+from tests.browser.conftest import Server, serving, watched_page
+from tests.browser.workbench import open_example, wait_for_image
+
+pytestmark = pytest.mark.browser
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    data: Path = tmp_path_factory.mktemp("lab") / "data"
+    with people_of(data) as people:
+        for name, role in (("ada", Role.ADMIN), ("grace", Role.USER), ("linus", Role.USER)):
+            people.accounts.add(name, passwords.hashed(PASSWORD), role)
+    with serving(data, "--accounts", "local") as server:
+        yield server
+
+
+def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_a_project_is_shared_by_link_looked_at_and_revoked(browser: Browser, lab: Server) -> None:
+    complaints: list[str] = []
+    strangers: list[str] = []
+    with watched_page(browser, lab, complaints) as page, watched_page(browser, lab, strangers) as stranger:
+        page.goto("/")
+        expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+        log_in(page, "grace", "not the password")
+        expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+        assert "401" in complaints.pop(), "the refusal is the only thing that the browser says"
+        log_in(page, "grace")
+        open_example(page, "seed")
+        project = page.url
+
+        page.get_by_label("Share", exact=True).click()
+        expect(page.get_by_role("list", name="People")).to_contain_text("grace")
+        page.get_by_role("button", name="Make a link").click()
+        link = page.get_by_label("The new link").input_value()
+        assert link.startswith(f"{lab.url}/s/")
+
+        stranger.goto(link)
+        assert stranger.url == project
+        wait_for_image(stranger)
+        expect(stranger.get_by_text("Read only")).to_be_visible()
+        for name in ("Fit", "Choose files", "Rename project", "Delete seed"):
+            for control in stranger.get_by_role("button", name=name, exact=True).all():
+                expect(control).to_be_disabled()
+        expect(stranger.get_by_role("button", name="Fit", exact=True)).to_have_attribute(
+            "title", "This project is open to you for reading only. Its owner can share it for writing."
+        )
+        expect(stranger.get_by_label("Share", exact=True)).to_have_count(0)
+        stranger.goto(project.replace("/fit/", "/runs/"))
+        expect(stranger.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+
+        page.get_by_role("button", name="Close").click()
+        page.get_by_label("Share", exact=True).click()
+        expect(page.get_by_role("list", name="Links")).to_contain_text("by somebody without an account")
+        page.get_by_role("button", name="Revoke").click()
+        expect(page.get_by_role("list", name="Links")).to_be_hidden()
+        stranger.goto(project)
+        expect(stranger.get_by_role("heading", name="Log in")).to_be_visible()
+        strangers.clear()  # the page that was open lost its connection, which is as it should be
+
+        page.get_by_role("button", name="Close").click()
+        page.get_by_role("button", name="Log out").click()
+        expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+        page.goto(project)
+        expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+        complaints.clear()
+
+
+def test_a_project_is_shared_with_somebody_who_then_works_on_it(browser: Browser, lab: Server) -> None:
+    complaints: list[str] = []
+    with watched_page(browser, lab, complaints) as page, watched_page(browser, lab, complaints) as other:
+        page.goto("/login")
+        log_in(page, "grace")
+        open_example(page, "seed")
+        project = page.url
+        page.goto("/")
+        card = page.get_by_role("listitem").filter(has=page.get_by_role("link", name="Three galaxies")).first
+        card.hover()
+        card.get_by_role("button", name="Share Three galaxies").click()
+        page.get_by_label("Name of a person").fill("linus")
+        page.get_by_label("What they may do").select_option("write")
+        page.get_by_role("button", name="Share", exact=True).click()
+        expect(page.get_by_role("list", name="People")).to_contain_text("linus")
+
+        other.goto("/login")
+        log_in(other, "linus")
+        expect(other.get_by_text("of grace")).to_be_visible()
+        expect(other.get_by_role("button", name="Delete Three galaxies")).to_have_count(0)
+        other.goto(project)
+        wait_for_image(other)
+        fit = other.get_by_role("button", name="Fit", exact=True)
+        expect(fit).to_be_enabled()
+        fit.click()
+        expect(other.get_by_role("list", name="Runs").get_by_role("listitem")).to_have_count(1)
