@@ -140,6 +140,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("/runs/{project}", Access.READ, "All runs of a project.", page=True),
     Rule("/report/{project}", Access.READ, "The notebook of a project, and its exports.", page=True),
+    Rule("/jobs", Access.USER, "The queue: one's own fits, for admins everybody's.", page=True),
     Rule("/learn", Access.USER, "Tutorials.", page=True),
     Rule("/learn/{page}", Access.USER, "One tutorial.", page=True),
     Rule("/api/projects/{project}/files", Access.WRITE, "Upload a file to a project."),

@@ -37,6 +37,7 @@ from dashboard.jobs import Jobs, Limits
 from dashboard.jobs.tls import security_of
 from dashboard.listen import check_port, free_port
 from dashboard.pages import compare, fit, home, learn, report, run, runs
+from dashboard.pages import jobs as jobs_page
 from dashboard.routes import api_routes
 from dashboard.services import Services
 from dashboard.settings import Settings
@@ -151,6 +152,7 @@ def _serve(services: Services, port: int, door: Door | None = None) -> Server:
         "/compare": compare.compare,
         "/runs/{project}": lambda own: runs.runs(own, pn.state.route_params["project"]),
         "/report/{project}": lambda own: report.report(own, pn.state.route_params["project"]),
+        "/jobs": jobs_page.jobs,
         "/learn": learn.index,
         "/learn/{page}": lambda own: learn.learn(own, pn.state.route_params["page"]),
     }

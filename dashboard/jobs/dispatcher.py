@@ -42,6 +42,8 @@ from dashboard.store import Run, RunStatus, Store, StoreError
 from dashboard.store.queue import Entry
 
 TICK_SECONDS = 1.0
+# Many pages ask for the order of the queue: it is made this often.
+ORDER_SECONDS = 0.5
 # A move that the database did not take is made again after this long.
 AGAIN_SECONDS = 3.0
 # A fit that has noticed that it has to stop may take this long to judge and write what it has.
@@ -92,6 +94,7 @@ class Dispatcher:
         self._slots = Slots(0)
         self._closed = False
         self.trouble = ""
+        self._order: tuple[list[str], float] = ([], 0.0)
         self._moves = ThreadPoolExecutor(1, thread_name_prefix="residua-jobs")
         self._stop_clock = threading.Event()
         self._ticking = False
@@ -132,9 +135,18 @@ class Dispatcher:
 
     def order(self) -> list[str]:
         """The ids of the waiting runs in the order in which they would start. Reads the database."""
-        waiting = [_waiting(one) for one in self._store.queue.entries(RunStatus.QUEUED)]
         now = time.time()
-        return in_order(waiting, self._going(), self._usage.all(now), now, self._slots)
+        found, then = self._order
+        if now - then > ORDER_SECONDS:
+            waiting = [_waiting(one) for one in self._store.queue.entries(RunStatus.QUEUED)]
+            found = in_order(waiting, self._going(), self._usage.all(now), now)
+            self._order = found, now
+        return found
+
+    @property
+    def running(self) -> int:
+        """How many fits are on workers."""
+        return len(self._active)
 
     def memory_of(self, run_id: str) -> int:
         """Bytes that the process of a running fit holds, as it told last; 0 when nothing is known."""

@@ -81,6 +81,12 @@ class EventHub:
             steps = [event["number"] for event in self._events.get(run_id, ()) if event["type"] == "step"]
         return steps[-1] if steps else -1
 
+    def last(self, run_id: str) -> Event | None:
+        """The last step published; None when there was none."""
+        with self._lock:
+            events = self._events.get(run_id, ())
+            return next((event for event in reversed(events) if event["type"] == "step"), None)
+
     def _keep(self, run_id: str, event: Event) -> None:
         events = self._events.setdefault(run_id, [])
         self._events.move_to_end(run_id)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from distributed import Security
@@ -15,6 +16,21 @@ from dashboard.jobs.limits import Limits, check_submission
 from dashboard.jobs.tasks import Tasks
 from dashboard.jobs.workers import Workers
 from dashboard.store import Run, Store
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where runs are in the queue (1 is next) and what their last steps and memory (bytes) are, each by id; how many
+    wait, how many run and how many workers there are in all; what keeps the queue from going on, "" where nothing does.
+    """
+
+    positions: dict[str, int]
+    waiting: int
+    running: int
+    steps: dict[str, Event]
+    memory: dict[str, int]
+    workers: int
+    trouble: str
 
 
 class Jobs:
@@ -103,6 +119,20 @@ class Jobs:
     def events(self, run_id: str) -> list[Event]:
         """The events of a run so far; of a run from before this server's start, what its result tells."""
         return self._hub.events(run_id) or self._events_on_disk(run_id)
+
+    def standing(self, run_ids: Collection[str]) -> Standing:
+        """How these runs stand in the queue as a whole. Reads the database."""
+        order = self.dispatcher.order()
+        steps = {one: self._hub.last(one) for one in run_ids}
+        return Standing(
+            positions={one: place for place, one in enumerate(order, 1) if one in run_ids},
+            waiting=len(order),
+            running=self.dispatcher.running,
+            steps={one: step for one, step in steps.items() if step is not None},
+            memory={one: self.dispatcher.memory_of(one) for one in run_ids},
+            workers=self.workers,
+            trouble=self.dispatcher.trouble,
+        )
 
     def wait_until_warm(self, timeout: float | None = None) -> None:
         """Return once the workers have loaded everything a fit needs; TimeoutError after `timeout` seconds."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 # What is forecast of a fit that nobody has a forecast for.
 UNKNOWN_SECONDS = 20.0
@@ -124,24 +125,32 @@ def place_of(one: Waiting, free: Slots, slots: Slots, kept_for_short: int) -> bo
 
 
 def in_order(
-    queued: Sequence[Waiting],
-    running: Sequence[Going],
-    used: Mapping[str, float],
-    now: float,
-    slots: Slots,
+    queued: Sequence[Waiting], running: Sequence[Going], used: Mapping[str, float], now: float
 ) -> list[str]:
-    """The ids of the waiting runs as they would start, were each to take what is forecast and nobody to come."""
-    left, charges = list(queued), charged(running, used, now)
+    """The ids of the waiting runs as they would start, were each to take what is forecast and nobody to come.
+
+    As :func:`next_run` decides, one after another, as if any worker would do for all of them.
+    """
+    charges = charged(running, used, now)
+    lines: dict[str, list[Waiting]] = {}
+    # The last of each person's line is the next: taking it off a list costs nothing.
+    for one in sorted(queued, key=lambda one: (-response_ratio(one, now), one.since, one.run), reverse=True):
+        lines.setdefault(one.user, []).append(one)
+
+    def turn(user: str) -> tuple[float, float, float, str, str]:
+        head = lines[user][-1]
+        return charges.get(user, 0.0), -response_ratio(head, now), head.since, head.run, user
+
+    turns = [turn(user) for user in lines]
+    heapq.heapify(turns)
     found = []
-    roomy = Slots(max(1, slots.cpu), slots.gpu)
-    while left:
-        choice = next_run([replace(one, device="cpu") for one in left], [], charges, now, roomy)
-        if choice is None:
-            break
-        found.append(choice.run.run)
-        user = choice.run.user
-        charges[user] = charges.get(user, 0.0) + max(choice.run.seconds, LEAST_SECONDS)
-        left = [one for one in left if one.run != choice.run.run]
+    while turns:
+        user = heapq.heappop(turns)[-1]
+        head = lines[user].pop()
+        found.append(head.run)
+        charges[user] = charges.get(user, 0.0) + max(head.seconds, LEAST_SECONDS)
+        if lines[user]:
+            heapq.heappush(turns, turn(user))
     return found
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from dashboard.jobs.events import Event
-from dashboard.jobs.jobs import Jobs
+from dashboard.jobs.jobs import Jobs, Standing
 from dashboard.jobs.tasks import Tasks
 from dashboard.store import Reach, Run, Store
 
@@ -59,6 +59,11 @@ class SeenJobs:
         """As :meth:`Jobs.events`."""
         self._look_at(run_id)
         return self._jobs.events(run_id)
+
+    def standing(self, run_ids: Collection[str]) -> Standing:
+        """As :meth:`Jobs.standing`, of this person's own runs."""
+        own = {entry.id for entry in self._store.queue.entries()}
+        return self._jobs.standing([one for one in run_ids if one in own])
 
     @property
     def tasks(self) -> Tasks:

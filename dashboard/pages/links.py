@@ -28,6 +28,7 @@ def navigation(project_id: str, here: str, instead: Mapping[str, str] | None = N
         "Runs": f"/runs/{project_id}",
         "Compare": f"/compare?project={project_id}",
         "Report": f"/report/{project_id}",
+        "Jobs": "/jobs",
         "Learn": "/learn",
         **(instead or {}),
     }

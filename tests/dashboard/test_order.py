@@ -82,8 +82,12 @@ def test_no_place_is_left_free_while_something_could_have_it(case):
 @settings(max_examples=100, deadline=None)
 @given(queues())
 def test_positions_name_each_waiting_run_once(case):
-    waiting, going, used, slots, _ = case
-    assert sorted(in_order(waiting, going, used, 1000.0, slots)) == sorted(one.run for one in waiting)
+    waiting, going, used, _, _ = case
+    found = in_order(waiting, going, used, 1000.0)
+    assert sorted(found) == sorted(one.run for one in waiting)
+    anywhere = [Waiting(one.run, one.user, one.since, one.seconds, "cpu") for one in waiting]
+    first = next_run(anywhere, going, used, 1000.0, Slots(len(going) + 1))
+    assert found[:1] == ([] if first is None else [first.run.run])
 
 
 @settings(max_examples=100, deadline=None)

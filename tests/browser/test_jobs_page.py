@@ -1,0 +1,31 @@
+"""The queue on screen: what waits and goes on, and how a person takes it out."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.workbench import fit_button, open_example, tick, wait_for_image
+
+pytestmark = pytest.mark.browser
+
+
+def test_fits_stand_in_the_queue_until_they_are_cancelled(page: Page) -> None:
+    page.goto("/jobs")
+    expect(page.get_by_role("heading", name="Nothing waits")).to_be_visible()
+    open_example(page, "Three overlapping")
+    wait_for_image(page, "model")
+    tick(page, "NUTS", "HMC")
+    fit_button(page).click()
+    expect(page.get_by_text("waiting", exact=False).first).to_be_visible()
+    page.get_by_role("link", name="Jobs").click()
+    queue = page.get_by_role("table", name="Queue")
+    expect(queue.get_by_role("row")).to_have_count(3)
+    expect(queue.get_by_role("row").nth(1)).to_contain_text("running")
+    expect(queue.get_by_role("row").nth(2)).to_contain_text("1")
+    expect(page.get_by_text("In all: 1 running · 1 waiting · 1 worker")).to_be_visible()
+    queue.get_by_role("checkbox", name="Tick all").check()
+    page.get_by_role("button", name="Cancel 2").click()
+    expect(page.get_by_role("heading", name="Nothing waits")).to_be_visible()
+    page.get_by_role("link", name="All projects", exact=True).click()
+    expect(page.get_by_role("heading", name="Fit galaxies")).to_be_visible()
