@@ -153,6 +153,7 @@ RULES: tuple[Rule, ...] = (
         "A report that somebody had made, by a token only they have.",
     ),
     Rule("/account", Access.USER, "One's own password, tokens and browsers.", accounts=True),
+    Rule("/admin", Access.ADMIN, "People, browsers, queue, disk, log.", accounts=True),
     Rule("/login", Access.PUBLIC, "Log-in.", accounts=True),
     Rule(
         "/login/new/{token}",

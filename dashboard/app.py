@@ -25,9 +25,11 @@ from tornado.ioloop import IOLoop
 from dashboard import ui
 from dashboard.access import rule_of
 from dashboard.accounts.account import account_routes
+from dashboard.accounts.admin import admin_routes
 from dashboard.accounts.door import Door
 from dashboard.accounts.doorkeeper import LINK_COOKIE, SESSION_COOKIE, Doorkeeper
-from dashboard.accounts.gate import Gate
+from dashboard.accounts.gate import Gate, Opened, page_requests
+from dashboard.accounts.log import LogTail
 from dashboard.accounts.login import login_routes
 from dashboard.accounts.sweep import Sweep
 from dashboard.api.documents import document_routes
@@ -162,7 +164,7 @@ def _serve(services: Services, port: int, door: Door | None = None) -> Server:
         address=settings.host,
         websocket_origin=settings.origins(port),
         extra_patterns=[
-            *([] if door is None else [*login_routes(door), *account_routes(door)]),
+            *([] if door is None else _door_routes(door, services, lambda: page_requests(server._tornado))),
             *corner_routes(services),
             *document_routes(services),
             *api_routes(services, loop),
@@ -190,6 +192,15 @@ def _serve(services: Services, port: int, door: Door | None = None) -> Server:
         sweep.start(loop)
         door.changed, door.stop_watching = sweep.soon, sweep.stop
     return server
+
+
+def _door_routes(
+    door: Door, services: Services, pages: Callable[[], list[Opened]]
+) -> list[tuple[str, Any, dict[str, Any]]]:
+    """What is there only with accounts."""
+    log = LogTail()
+    logging.getLogger().addHandler(log)
+    return [*login_routes(door), *account_routes(door), *admin_routes(door, services, pages, log)]
 
 
 def _only_by_their_own(services: Services) -> dict[str, Any]:

@@ -205,6 +205,8 @@ def _person() -> list[pn.pane.HTML]:
     if who.account is None:
         parts.append('<a href="/login">Log in</a>')
     else:
+        if who.is_admin:
+            parts.append('<a href="/admin">Admin</a>')
         parts.append(f'<a href="/account" title="Your account">{escape(who.name)}</a>')
         parts.append(
             '<form method="post" action="/logout"><button class="link-button">Log out</button></form>'

@@ -44,8 +44,9 @@ def page(
 def _person(who: Who | None) -> str:
     if who is None or who.account is None:
         return ""
+    admin = '<a href="/admin">Admin</a>' if who.is_admin else ""
     return (
-        f'<span class="grow"></span><nav aria-label="You"><a href="/">Projects</a>'
+        f'<span class="grow"></span><nav aria-label="You"><a href="/">Projects</a>{admin}'
         f'<a href="/account">{escape(who.name)}</a>'
         '<form method="post" action="/logout"><button class="link-button">Log out</button></form></nav>'
     )

@@ -7,7 +7,7 @@ from typing import Any
 from tornado.web import RequestHandler
 
 from dashboard.accounts import html, passwords
-from dashboard.accounts.door import Door, DoorHandler, local_path
+from dashboard.accounts.door import Door, DoorHandler, local_path, logger
 from dashboard.accounts.doorkeeper import LINK_COOKIE, MOST_LINKS, SESSION_COOKIE
 from dashboard.store import NotFound
 from dashboard.store.logins import RESET
@@ -37,6 +37,7 @@ class LoginHandler(DoorHandler):
         async with door.counting:
             wait = await self.ask(store.attempts.begin, name, self.address)
         if wait > 0:
+            logger.warning("Too many failed log-ins as %r from %s", name[:60], self.address)
             self.set_header("Retry-After", str(int(wait) + 1))
             self._show(after, name, f"Too many failed attempts. Try again in {_duration(wait)}.", 429)
             return
@@ -44,6 +45,7 @@ class LoginHandler(DoorHandler):
         kept = None if found is None else found[1]
         matched = await door.hash(passwords.matches, password, kept)
         if not matched or found is None:
+            logger.warning("Failed log-in as %r from %s", name[:60], self.address)
             self._show(after, name, WRONG, 401)
             return
         account, kept = found
@@ -60,6 +62,7 @@ class LoginHandler(DoorHandler):
             address=self.address,
             agent=self.request.headers.get("User-Agent", ""),
         )
+        logger.info("%s logged in from %s", account.name, self.address)
         self.put_log_in(secret)
         self.redirect(after, status=303)
 

@@ -17,6 +17,7 @@ from dashboard.settings import Settings
 from dashboard.state.session import Session
 from dashboard.state.sharing import SharingState
 from dashboard.store import Store, Who
+from dashboard.store.beside import people_of
 from dashboard.store.reach import READ_ONLY
 from tests.dashboard.fits import small_project
 from tests.dashboard.lab import PASSWORD, Lab, cookie_of, cookies_of, form_of, log_in, make_lab
@@ -92,6 +93,64 @@ def test_a_password_is_changed_by_who_knows_it(lab):
     assert lab.get("/learn", "elsewhere").status == 302
     assert lab.get("/learn", "other").status == 200, "the browser in which it was changed stays"
     assert (log_in(lab.server, "other").status, log_in(lab.server, "other", new).status) == (401, 303)
+
+
+# --- admins
+
+
+def administer(lab: Lab, who: str, **fields: str) -> Answer:
+    page = lab.get("/admin", "admin")
+    kept = cookies_of(page)["residua_form"]
+    cookie = f"{lab.cookies[who]}; residua_form={kept}"
+    return lab.post("/admin", {"form": form_of(page), **fields}, Cookie=cookie)
+
+
+def test_an_admin_adds_somebody_who_chooses_a_password(lab):
+    answer = administer(lab, "admin", do="add", name="new-one")
+    link = re.search(rb'class="secret">http://[^/]+([^<]+)<', answer.body)[1].decode()
+    assert link.startswith("/login/new/")
+    assert b"has no password yet" in answer.body
+    assert log_in(lab.server, "new-one", "").status == 401
+    page = lab.get(link)
+    fields = {"form": form_of(page), "password": "a sentence of mine", "again": "a sentence of mine"}
+    kept = f"residua_form={cookies_of(page)['residua_form']}"
+    assert lab.post(link, fields, Cookie=kept).status == 303
+    assert log_in(lab.server, "new-one", "a sentence of mine").status == 303
+    assert administer(lab, "admin", do="add", name="new-one").status == 422
+    assert administer(lab, "admin", do="add", name="<script>").status == 422
+
+
+def test_an_admin_shuts_out_and_lets_in_again(lab):
+    with people_of(lab.server.data_dir) as people:
+        identifier = people.accounts.named("writer").id
+        admin = people.accounts.named("admin").id
+    assert lab.get("/learn", "writer").status == 200
+    assert administer(lab, "admin", do="disable", id=identifier).status == 200
+    assert lab.get("/learn", "writer").status == 302
+    assert administer(lab, "admin", do="enable", id=identifier).status == 200
+    assert log_in(lab.server, "writer").status == 303
+    for do in ("disable", "user"):
+        answer = administer(lab, "admin", do=do, id=admin)
+        assert (answer.status, b"admin is the only admin" in answer.body) == (422, True)
+    for do in ("reset", "cancel", "nonsense"):
+        assert administer(lab, "admin", do=do, id="nosuchthing1").status == 422
+
+
+def test_nobody_else_administers(lab):
+    for who in ("owner", "reader", "link", "anonymous"):
+        page = administer(lab, who, do="add", name="intruder")
+        assert page.status in (401, 403)
+    assert b"intruder" not in lab.get("/admin", "admin").body
+
+
+def test_the_admin_page_shows_what_goes_on_as_text(lab):
+    log_in(lab.server, "<b>nobody</b>\nforged line", "wrong password")
+    answer = lab.get("/admin?live=1", "admin")
+    assert b"<b>" not in answer.body
+    assert b"Failed log-in as &#x27;&lt;b&gt;nobody&lt;/b&gt;" in answer.body
+    assert b"\nforged line" not in answer.body
+    lab.get(f"/fit/{lab.project}", "owner")
+    assert f"/fit/{lab.project}".encode() in lab.get("/admin?live=1", "admin").body
 
 
 @pytest.mark.parametrize(
