@@ -35,6 +35,7 @@ from dashboard.accounts.sweep import Sweep
 from dashboard.api.documents import document_routes
 from dashboard.corner_route import corner_routes
 from dashboard.guard import AddHeaders
+from dashboard.housekeeping import Housekeeping
 from dashboard.jobs import Jobs, Limits
 from dashboard.jobs.tls import security_of
 from dashboard.listen import check_port, free_port
@@ -65,10 +66,12 @@ class App:
         self.door = door
         self.server = server
         self.url = url
+        self._housekeeping = Housekeeping(services.store, services.settings)
 
     def run(self) -> None:
         """Serve until SIGINT or SIGTERM, then stop the workers and close the store."""
         loop = self.server.io_loop
+        self._housekeeping.start()
         try:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: loop.add_callback_from_signal(loop.stop))
@@ -85,6 +88,7 @@ class App:
 
     def close(self) -> None:
         """Stop what was started."""
+        self._housekeeping.stop()
         self.server.stop()
         if self.door is not None:
             self.door.close()

@@ -254,6 +254,24 @@ def backup(
 
 
 @app.command()
+def clean(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    data_dir: DataDir = None,
+    database: Database = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Remove what nobody refers to: contents, run folders, uploads cut off. The server does it once a day.
+
+    Finds the data as `residua serve` does, and may run beside it.
+    """
+    with talk.sentences(as_json):
+        from dashboard.commands import clean as command
+
+        command.run({"data_dir": data_dir, "database": database, "config": config}, dry_run, as_json)
+
+
+@app.command()
 def restore(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `residua backup` wrote.")],
     data_dir: DataDir = None,

@@ -12,6 +12,7 @@ import yaml
 
 import engine
 from dashboard.jobs import Jobs
+from dashboard.jobs.limits import check_disk
 from dashboard.jobs.seen import SeenJobs
 from dashboard.settings import Settings
 from dashboard.store import ROLES, Project, Reach, Store, StoreError, Who, file_reference
@@ -43,6 +44,13 @@ class Services:
     def may_share(self, project_id: str) -> bool:
         """Whether this person may say who else opens a project; without accounts there is nobody else."""
         return not self.store.who.local and self.store.reach(project_id) is Reach.OWN
+
+    def check_room(self, project_id: str, size: int) -> None:
+        """LimitError when the owner of a project may not keep so many bytes more. Reads the database."""
+        quota = self.settings.quota_mb * 1_000_000
+        if quota:
+            owner = self.store.project(project_id).owner_id
+            check_disk(quota, self.store.whole.queue.bytes_of(owner), size)
 
     def add_example(self, name: str, title: str | None = None) -> Project:
         """Make a project of one of the engine's examples; engine.EngineError for an unknown name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable
 from typing import Any
 
@@ -53,6 +54,7 @@ class UploadHandler(ApiHandler):
             self._project = self.services.store.project(self.path_args[0]).id
             if length.isdecimal() and int(length) > self._limit:
                 raise self._too_large()
+            self._check_disk(int(length) if length.isdecimal() else 0)
             self._incoming = self.services.store.receive()
         except (RefusedError, StoreError, OSError) as error:
             if length.isdecimal() and int(length) > self._limit + DRAINED_BYTES:
@@ -82,6 +84,7 @@ class UploadHandler(ApiHandler):
         await asyncio.to_thread(self._incoming.close)
         if self._incoming.size == 0:
             raise RefusedError(422, f"{self._name} is empty. Choose another file.")
+        await asyncio.to_thread(self.services.check_room, self._project, self._incoming.size)
         found = await self._inspector.look(self._incoming.path, self._name, self._role)
         blob = await asyncio.to_thread(self._incoming.commit)
         file = await asyncio.to_thread(
@@ -110,6 +113,16 @@ class UploadHandler(ApiHandler):
     def _discard(self) -> None:
         if self._incoming is not None:
             self._incoming.discard()
+
+    def _check_disk(self, size: int) -> None:
+        """Refuse what would leave fits no room to write their results."""
+        free = shutil.disk_usage(self.services.store.data_dir).free
+        if free - size < self.services.settings.min_free_mb * 1_000_000:
+            raise RefusedError(
+                507,
+                f"The server's disk is nearly full ({free // 1_000_000} MB left), so it takes no more files. Delete "
+                "old projects, or ask whoever cares for the server (residua clean, --min-free-mb).",
+            )
 
     def _too_large(self) -> RefusedError:
         limit = self.services.settings.max_upload_mb

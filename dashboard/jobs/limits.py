@@ -41,15 +41,15 @@ def check_submission(limits: Limits, waiting: int, stored: int) -> None:
             f"{waiting} of your fits wait already, and one person may have {limits.queued_per_user} waiting "
             "(--max-queued-per-user). Wait for some to end, or cancel those you no longer need under Jobs."
         )
-    check_disk(limits, stored)
+    check_disk(limits.disk_per_user, stored)
 
 
-def check_disk(limits: Limits, stored: int, more: int = 0) -> None:
-    """LimitError when a person who keeps so many bytes may not keep ``more``."""
-    if limits.disk_per_user and stored + more > limits.disk_per_user:
+def check_disk(quota: int, stored: int, more: int = 0) -> None:
+    """LimitError when a person who keeps so many bytes may not keep ``more``; a quota of 0 is none."""
+    if quota and stored + more > quota:
         raise LimitError(
             f"Your files and results take {megabytes(stored + more)} with this, and one person may keep "
-            f"{megabytes(limits.disk_per_user)} (--quota-mb). Delete projects or runs that you no longer need."
+            f"{megabytes(quota)} (--quota-mb). Delete projects or runs that you no longer need."
         )
 
 

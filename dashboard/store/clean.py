@@ -1,0 +1,95 @@
+"""What lies in a data folder that no record refers to: found, told, removed. A server may go on meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from dashboard.store.database import connect, name_of
+from dashboard.store.errors import StoreError
+from dashboard.store.migrations import layout_of
+from dashboard.store.models import FileRow, RunRow
+
+HOUR, DAY = 3600.0, 86_400.0
+CONTENT, RUN, UPLOAD = "content", "run", "upload"
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A content, the folder of a run, or an upload that was never finished; its size in bytes."""
+
+    kind: str
+    path: Path
+    size: int
+
+
+def clean(data_dir: Path, database: str = "", *, dry_run: bool = False) -> list[Leftover]:
+    """Remove what nobody refers to any more (only find it, for a dry run), and return it.
+
+    What is younger than an hour stays, an upload for a day: its record may be on its way. StoreError when there are no
+    records: then nothing could be told from what is needed.
+    """
+    if not (data_dir / "files").is_dir() or not (database or (data_dir / "residua.db").is_file()):
+        raise StoreError(f"There is no Residua data in {data_dir}. Name its folder with --data-dir.")
+    engine = connect(data_dir, database)
+    try:
+        with closing(engine.connect()) as connection:
+            if layout_of(connection) is None:
+                raise StoreError(f"{name_of(engine)} has no records of Residua, so nothing is removed.")
+            found = list(_leftovers(data_dir, connection, time.time()))
+    finally:
+        engine.dispose()
+    return found if dry_run else [one for one in found if _removed(one)]
+
+
+def _leftovers(data_dir: Path, connection: Connection, now: float) -> Iterator[Leftover]:
+    # The folders are read before the records: what comes meanwhile has its record by then, or is young.
+    contents = _old(data_dir / "files", "??/*", now - HOUR)
+    folders = _old(data_dir / "runs", "*", now - HOUR)
+    uploads = _old(data_dir / "incoming", "*", now - DAY)
+    hashes = set(connection.scalars(select(FileRow.sha256)))
+    runs = set(connection.scalars(select(RunRow.id)))
+    for path in contents:
+        if path.name not in hashes:
+            yield Leftover(CONTENT, path, _size(path))
+    for path in folders:
+        if path.name not in runs:
+            yield Leftover(RUN, path, _size(path))
+    for path in uploads:
+        yield Leftover(UPLOAD, path, _size(path))
+
+
+def _old(folder: Path, pattern: str, before: float) -> list[Path]:
+    found = []
+    for path in folder.glob(pattern):
+        with suppress(OSError):  # gone meanwhile
+            if path.stat().st_mtime < before:
+                found.append(path)
+    return sorted(found)
+
+
+def _removed(one: Leftover) -> bool:
+    try:
+        if one.kind == CONTENT and one.path.stat().st_mtime > time.time() - HOUR:
+            return False  # the same content came again meanwhile
+        if one.path.is_dir():
+            shutil.rmtree(one.path)
+        else:
+            one.path.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _size(path: Path) -> int:
+    total = 0
+    with suppress(OSError):
+        for part in [path, *path.rglob("*")] if path.is_dir() else [path]:
+            total += part.stat().st_size if part.is_file() else 0
+    return total
