@@ -80,7 +80,9 @@ def value_table(
             if sigma > 0:
                 period = problem.space.period[place] if place is not None else math.nan
                 pull = _turned(value - truths[key], period) / sigma
-                row["pull"] = number_cell(abs(pull), f"{pull:+.1f} σ", "warn" if abs(pull) > 3 else "")
+                row["pull"] = number_cell(
+                    abs(pull), f"{pull:+z.1f} σ".replace("-", "−"), "warn" if abs(pull) > 3 else ""
+                )
         rows.append(row)
     used = [
         c

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from dashboard.views.verdict import icon
 from engine.compare import AGREE, Agreement, Blame, Cost, Criteria, Finish
 
 MEDAL = {"gold": "1st", "silver": "2nd", "bronze": "3rd"}
@@ -24,9 +25,8 @@ def verdict_note(verdict: str, groups: Sequence[Sequence[str]], unfinished: Sequ
     """The verdict as the head of the page."""
     good = len(groups) == 1 and len(groups[0]) > 1 and not unfinished
     kind, word = ("good", "They agree") if good else ("warn", "Look closer")
-    mark = "✓" if good else "!"
     return (
-        f'<div class="note {kind}" role="status" aria-label="Verdict"><span aria-hidden="true">{mark}</span>'
+        f'<div class="note {kind}" role="status" aria-label="Verdict">{icon(kind)}'
         f'<p class="verdict-line"><b>{word}.</b> {escape(verdict)}</p></div>'
     )
 

@@ -179,6 +179,11 @@ def test_a_running_fit_can_be_cancelled(page: Page) -> None:
     expect(verdict(page)).to_contain_text("Stopped on request")
     expect(fit_button(page)).to_be_enabled()
     assert chi2_dof(page) < 280, "the best values so far are kept"
+    fit_button(page).click()
+    expect(page.get_by_role("list", name="Runs under way").get_by_role("status")).to_contain_text("step")
+    page.get_by_role("button", name="Discard").click()
+    expect(page.get_by_role("list", name="Runs under way")).to_have_count(0)
+    expect(page.get_by_role("list", name="Runs", exact=True).get_by_role("listitem")).to_have_count(1)
 
 
 def test_components_are_renamed_deleted_and_added(page: Page) -> None:

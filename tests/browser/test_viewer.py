@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
 from playwright.sync_api import Page, expect
 
-from tests.browser.workbench import COLORS, PLACE, RANGES, wait_for_image
+from tests.browser.workbench import COLORS, PLACE, RANGES, choose_files, wait_for_image
 
 pytestmark = pytest.mark.browser
 
@@ -84,6 +89,27 @@ def test_going_to_a_place_says_what_is_wrong_with_it(page: Page) -> None:
     expect(readout).to_contain_text("20.0, 30.0")
     left, right, low, high = page.evaluate(RANGES)
     assert ((left + right) / 2, (low + high) / 2) == pytest.approx((20, 30))
+
+
+def test_going_to_a_place_in_the_sky(page: Page, tmp_path: Path) -> None:
+    sky = WCS(naxis=2)
+    sky.wcs.ctype, sky.wcs.crval, sky.wcs.crpix = ["RA---TAN", "DEC--TAN"], [150.1, 2.2], [30.5, 20.5]
+    sky.wcs.cdelt = [-1 / 3600, 1 / 3600]
+    path = tmp_path / "masks_g-band.fits"  # alone it is an image, whatever its name says
+    data = np.random.default_rng(1).normal(10, 1, (50, 60)).astype(np.float32)
+    fits.PrimaryHDU(data, sky.to_header()).writeto(path)
+    page.goto("/")
+    choose_files(page, path)
+    page.wait_for_url("**/fit/*")
+    wait_for_image(page)
+    place = sky.pixel_to_world(41, 12).to_string("hmsdms", sep=":", precision=3)
+    box = page.get_by_role("textbox", name="Go to a place")
+    expect(box).to_have_attribute("placeholder", "Go to x, y or RA Dec")
+    box.fill(place)
+    box.press("Enter")
+    expect(page.get_by_role("group", name="Value under the cursor")).to_contain_text("41.0, 12.0")
+    left, right, low, high = page.evaluate(RANGES)
+    assert ((left + right) / 2, (low + high) / 2) == pytest.approx((41, 12), abs=0.1)
 
 
 def test_profiles_follow_the_cursor_and_the_selected_component(page: Page) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import cmath
+import math
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.test_masks_and_images import drag
 from tests.browser.workbench import (
     PLACE,
     cell,
@@ -22,6 +25,11 @@ from tests.browser.workbench import (
 )
 
 pytestmark = pytest.mark.browser
+
+HANDLE = """place => {
+    const {x, y} = Bokeh.documents[0].get_model_by_name("handles").data_source.data
+    return [x[place], y[place]]
+}"""
 
 
 def test_a_bulge_and_a_disk_on_a_real_image_from_clicks_alone(page: Page, shared_data: Path) -> None:
@@ -64,6 +72,11 @@ def test_several_fitters_give_several_runs_and_the_best_is_shown(page: Page) -> 
     page.reload()
     wait_for_image(page, "pull")
     expect(runs).to_have_count(2)
+    expect(page.get_by_role("checkbox", name="Run Iterative (models)")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="Run Levenberg-Marquardt")).to_be_checked()
+    tick(page, "Levenberg-Marquardt")
+    fit(page)  # ends where it begins
+    expect(page.get_by_role("heading", name="Model fitted")).to_be_visible()
 
 
 def test_a_component_is_pulled_with_the_change_of_chi2_beside_the_hand(page: Page) -> None:
@@ -89,3 +102,30 @@ def test_a_component_is_pulled_with_the_change_of_chi2_beside_the_hand(page: Pag
     assert float(center.input_value()) == pytest.approx(float(before) + 1, abs=1e-3)
     page.keyboard.press("s")
     expect(cell(page, "sersic 0 Sersic index n")).not_to_have_value("1.5")
+
+
+def test_handles_pull_size_axis_ratio_and_angle(page: Page) -> None:
+    open_example(page, "seed")
+    page.get_by_role("button", name="sersic 0 Sersic").click()
+    center = (
+        float(cell(page, "sersic 0 center x").input_value()),
+        float(cell(page, "sersic 0 center y").input_value()),
+    )
+    # Handle, turn in degrees and stretch of its place around the center, cell, and what becomes of its value.
+    for place, turn, stretch, name, expected in (
+        (1, 0.0, 0.8, "effective radius Rₑ", lambda value: 0.8 * value),
+        (2, 0.0, 0.5, "axis ratio", lambda value: 0.5 * value),
+        (3, 20.0, 1.0, "position angle", lambda value: value + 20),
+    ):
+        field = cell(page, f"sersic 0 {name}")
+        before = field.input_value()
+        page.wait_for_function(
+            "Bokeh.documents[0].get_model_by_name('handles').data_source.data.x.length === 4"
+        )
+        x, y = page.evaluate(HANDLE, place)
+        away = complex(x - center[0], y - center[1]) * stretch * cmath.exp(1j * math.radians(turn))
+        drag(page, "data", (x, y), (center[0] + away.real, center[1] + away.imag))
+        expect(field).not_to_have_value(before)
+        assert float(field.input_value()) == pytest.approx(expected(float(before)), rel=0.1), name
+        page.get_by_role("button", name="Undo", exact=True).click()
+        expect(field).to_have_value(before)

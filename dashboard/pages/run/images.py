@@ -12,7 +12,8 @@ import panel as pn
 import engine
 from dashboard import ui
 from dashboard.figures.limits import display_limits
-from dashboard.figures.maps import SIGNED, map_panel, shared_ranges, show
+from dashboard.figures.maps import BRIGHTNESS, SIGNED, map_panel, shared_ranges, show
+from dashboard.figures.palettes import stretched
 from dashboard.figures.profile import profile_columns, profile_figure
 from dashboard.figures.pulls import pull_histogram
 from dashboard.pages.run.section import WIDE, Section, bokeh, title
@@ -30,7 +31,7 @@ class ImagesSection(Section):
         super().__init__(*arguments)
         image = self.opened.problem.image
         ranges = shared_ranges(image.shape, image.origin)
-        self.mean = map_panel("posterior-mean", ranges, height=HEIGHT)
+        self.mean = map_panel("posterior-mean", ranges, stretched(BRIGHTNESS), height=HEIGHT)
         self.sd = map_panel("posterior-sd", ranges, height=HEIGHT)
         self.above = map_panel("posterior-above", ranges, SIGNED, height=HEIGHT)
         self.check = ui.html("", **WIDE)

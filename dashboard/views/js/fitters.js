@@ -33,9 +33,9 @@ export function render({model}) {
   }
 
   function members() {
-    return el("div", {class: "row chain"}, ...model.members.map((member, place) => {
+    return el("div", {class: "stack chain"}, ...model.members.map((member, place) => {
       const label = place === 0 ? "First fitter of the chain" : "Second fitter of the chain"
-      const list = el("select", {class: "field grow", "aria-label": label, onchange: () => model.send_msg({type: "member", place, key: list.value})})
+      const list = el("select", {class: "field", "aria-label": label, onchange: () => model.send_msg({type: "member", place, key: list.value})})
       for (const one of model.fitters) if (one.key !== "chain") list.add(new Option(one.title, one.key, false, one.key === member))
       return list
     }))

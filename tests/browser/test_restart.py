@@ -1,0 +1,86 @@
+"""A server that stops and starts again on its data folder has lost nothing, and an address shows the same to others."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import serving, watched_page
+from tests.browser.test_masks_and_images import drag, masked
+from tests.browser.workbench import cell, fit, open_example, tick, verdict, wait_for_image
+
+pytestmark = pytest.mark.browser
+
+
+def fill(page: Page, row: str, what: str, text: str) -> None:
+    """Write into a field of the list of runs."""
+    page.get_by_role("button", name=f"{what} of {row}").click()
+    page.get_by_role("textbox", name=f"{what} of {row}").fill(text)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name=f"{what} of {row}")).to_contain_text(text)
+
+
+def seen(page: Page, project: str, comparison: str, posterior: str) -> dict[str, str]:
+    """What stands on the pages of a project."""
+    page.goto(f"/fit/{project}")
+    wait_for_image(page, "pull")
+    expect(verdict(page)).to_contain_text("scatter of 8 fits")
+    masked(page, 200)
+    runs = page.get_by_role("list", name="Runs", exact=True)
+    expect(runs.get_by_role("listitem")).to_have_count(2)
+    found = {
+        "verdict": verdict(page).inner_text(),
+        "value": cell(page, "sersic 0 center x").input_value(),
+        "runs": runs.inner_text(),
+    }
+    page.goto(f"/runs/{project}")
+    table = page.get_by_role("table", name="Runs")
+    expect(table.get_by_role("row", name=re.compile("LM"))).to_contain_text("the one to use")
+    found["list"] = table.inner_text()
+    page.goto(comparison)
+    expect(page.get_by_role("status", name="Verdict")).to_be_visible()
+    parameters = page.get_by_role("table", name="Parameters of the runs")
+    expect(parameters.get_by_role("row")).to_have_count(23)
+    found["comparison"] = page.get_by_role("status", name="Verdict").inner_text() + parameters.inner_text()
+    page.goto(posterior)
+    expect(page.get_by_text("Bootstrap: 8 draws", exact=False).first).to_be_visible()
+    found["posterior"] = page.get_by_text("Bootstrap: 8 draws", exact=False).first.inner_text()
+    return found
+
+
+def test_a_restart_keeps_everything_and_an_address_shows_the_same_to_others(
+    browser: Browser, tmp_path: Path, complaints: list[str]
+) -> None:
+    data = tmp_path / "data"
+    with serving(data) as server, watched_page(browser, server, complaints) as page:
+        open_example(page, "seed")
+        project = page.url.rpartition("/")[2]
+        page.get_by_role("button", name="Mask a box").click()
+        drag(page, "data", (9.5, 4.5), (29.5, 14.5))
+        masked(page, 200)
+        page.keyboard.press("Escape")
+        fit(page)
+        tick(page, "Bootstrap")
+        page.get_by_text("Options", exact=True).click()
+        draws = page.get_by_role("group", name="Options of the fitter").get_by_role("textbox", name="draws")
+        draws.fill("8")
+        draws.press("Tab")
+        fit(page)
+        page.goto(f"/runs/{project}")
+        fill(page, "run 1", "Tags", "paper")
+        fill(page, "run 1", "Note", "the one to use")
+        for number in (1, 2):
+            page.get_by_role("checkbox", name=f"Tick run {number}").check()
+        page.get_by_role("button", name="Compare 2").click()
+        expect(page.get_by_role("status", name="Verdict")).to_be_visible()
+        comparison = page.url.removeprefix(server.url)
+        lm, bootstrap = re.findall(r"\w{12}", comparison)
+        posterior = f"/run/{bootstrap}?section=corner&over={lm}"
+        before = seen(page, project, comparison, posterior)
+    with serving(data) as server:
+        for _ in ("the same person", "another one"):
+            with watched_page(browser, server, complaints) as page:
+                assert seen(page, project, comparison, posterior) == before
