@@ -184,7 +184,7 @@ def page(results: dict[str, Any]) -> str:
         for key, row in found["parameters"].items():
             counts = " ".join(map(str, row["counts"]))
             prior = found["priors"][key]
-            lines.append(f"| {key} | {prior} | {counts} | {row['chi_square']:.1f} | {row['p']:.2g} |")
+            lines.append(f"| {key} | {prior} | {counts} | {row['chi_square']:.1f} | {row['p']:.4f} |")
     return "\n".join(lines) + "\n"
 
 
