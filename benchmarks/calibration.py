@@ -16,6 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,13 +194,8 @@ def broken(whole: Callable[[Transform, np.ndarray], Slopes]) -> Callable[[Transf
 
     def half(self: Transform, z: np.ndarray) -> Slopes:
         slopes = whole(self, z)
-        return Slopes(
-            slopes.first,
-            slopes.second,
-            0.5 * slopes.log_jacobian,
-            0.5 * slopes.log_jacobian_gradient,
-            slopes.log_jacobian_curvature,
-        )
+        gradient = 0.5 * slopes.log_jacobian_gradient
+        return replace(slopes, log_jacobian=0.5 * slopes.log_jacobian, log_jacobian_gradient=gradient)
 
     return half
 

@@ -24,17 +24,27 @@ class Slopes:
 
     Attributes:
         first: d x / d z.
-        second: d2 x / d z2.
         log_jacobian: ln |d x / d z|, summed over parameters, (...).
         log_jacobian_gradient: Its derivative in z.
-        log_jacobian_curvature: Minus its second derivative in z; never negative.
+        between: True for parameters with two bounds, (free,).
     """
 
     first: np.ndarray
-    second: np.ndarray
     log_jacobian: np.ndarray
     log_jacobian_gradient: np.ndarray
-    log_jacobian_curvature: np.ndarray
+    between: np.ndarray
+
+    @property
+    def second(self) -> np.ndarray:
+        """d2 x / d z2."""
+        # With every kind of bounds it is (d x / d z) (d ln |d x / d z| / d z).
+        return self.first * self.log_jacobian_gradient
+
+    @property
+    def log_jacobian_curvature(self) -> np.ndarray:
+        """Minus the second derivative of the log-Jacobian in z; never negative."""
+        # Between bounds the gradient is 1 - 2s and the curvature 2 s (1 - s), for s = 1 / (1 + exp(-z)).
+        return np.where(self.between, 0.5 * (1 - self.log_jacobian_gradient**2), 0.0)
 
 
 class Transform:
@@ -53,6 +63,7 @@ class Transform:
         self.from_above = np.flatnonzero(~below & above)
         self._width = self.upper[self.both] - self.lower[self.both]
         self._log_width = float(np.log(self._width).sum())
+        self._between = below & above
         self._one_sided = np.concatenate((self.from_below, self.from_above))
         self._signs = np.repeat([1.0, -1.0], (len(self.from_below), len(self.from_above)))
 
@@ -65,9 +76,12 @@ class Transform:
         """Return x, (..., free), from z of the same shape."""
         x = np.array(z, dtype=float)
         i, j, k = self.both, self.from_below, self.from_above
-        x[..., i] = self.lower[i] + self._width * expit(x[..., i])
-        x[..., j] = self.lower[j] + np.exp(np.minimum(x[..., j], _LARGEST))
-        x[..., k] = self.upper[k] - np.exp(np.minimum(-x[..., k], _LARGEST))
+        if len(i):
+            x[..., i] = self.lower[i] + self._width * expit(x[..., i])
+        if len(j):
+            x[..., j] = self.lower[j] + np.exp(np.minimum(x[..., j], _LARGEST))
+        if len(k):
+            x[..., k] = self.upper[k] - np.exp(np.minimum(-x[..., k], _LARGEST))
         # Rounding may step over a bound by one digit.
         return np.asarray(np.minimum(np.maximum(x, self.lower), self.upper))
 
@@ -90,14 +104,13 @@ class Transform:
 
     def slopes(self, z: np.ndarray) -> Slopes:
         """Return the derivatives at ``z``, (..., free)."""
-        first, gradient, curvature = np.ones(z.shape), np.zeros(z.shape), np.zeros(z.shape)
+        first, gradient = np.ones(z.shape), np.zeros(z.shape)
         i, j, k = self.both, self.from_below, self.from_above
         log_jacobian = np.zeros(z.shape[:-1])
         if len(i):
             own = z[..., i]
             s, rest = expit(own), expit(-own)
-            curvature[..., i] = product = 2 * s * rest
-            first[..., i], gradient[..., i] = 0.5 * self._width * product, rest - s
+            first[..., i], gradient[..., i] = self._width * s * rest, rest - s
             # ln(s) + ln(1 - s)
             log_jacobian = self._log_width + (2 * log_expit(own) - own).sum(-1)
         if len(j):
@@ -108,5 +121,4 @@ class Transform:
             own = -z[..., k]
             first[..., k], gradient[..., k] = np.exp(np.minimum(own, _LARGEST)), -1.0
             log_jacobian = log_jacobian + own.sum(-1)
-        # In all three, d2 x / d z2 = (d x / d z) (d ln |d x / d z| / d z).
-        return Slopes(first, first * gradient, np.asarray(log_jacobian), gradient, curvature)
+        return Slopes(first, np.asarray(log_jacobian), gradient, self._between)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
@@ -47,12 +48,13 @@ def diagnose(draws: np.ndarray, *, mean: bool = True) -> Diagnostics:
     parts = [columns[first : first + block] for first in range(0, len(columns), block)]
 
     def of(figure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        return np.concatenate([figure(np.ascontiguousarray(part)) for part in parts])
+        return np.concatenate([figure(np.ascontiguousarray(part)) for part in parts], axis=-1)
 
     unknown = np.full(len(columns), np.nan)
+    both = of(_rhat_and_ess_bulk)
     return Diagnostics(
-        rhat=of(rhat),
-        ess_bulk=of(ess_bulk),
+        rhat=both[0],
+        ess_bulk=both[1],
         ess_tail=of(ess_tail) if mean else unknown,
         mcse=of(mcse_of_mean) if mean else unknown,
     )
@@ -60,16 +62,12 @@ def diagnose(draws: np.ndarray, *, mean: bool = True) -> Diagnostics:
 
 def rhat(draws: np.ndarray) -> np.ndarray:
     """Return the rank-normalized split R-hat of (..., chain, draw): of the middle or the spread, whichever is worse."""
-    halves, useless = _halves(draws)
-    folded = np.abs(halves - np.median(halves, axis=(-2, -1), keepdims=True))
-    worse = np.maximum(_plain_rhat(rank_normalized(halves)), _plain_rhat(rank_normalized(folded)))
-    return np.where(useless, np.nan, worse)
+    return np.asarray(_rhat_and_ess_bulk(draws)[0])
 
 
 def ess_bulk(draws: np.ndarray) -> np.ndarray:
     """Return the effective sample size of the rank-normalized draws, (..., chain, draw)."""
-    halves, useless = _halves(draws)
-    return np.where(useless, np.nan, effective_size(rank_normalized(halves)))
+    return np.asarray(_rhat_and_ess_bulk(draws)[1])
 
 
 def ess_tail(draws: np.ndarray) -> np.ndarray:
@@ -164,6 +162,15 @@ def chains_in_words(numbers: Sequence[int]) -> str:
     return f"chain{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
+def _rhat_and_ess_bulk(draws: np.ndarray) -> np.ndarray:
+    """R-hat and bulk effective sample size of (..., chain, draw), (2, ...), from ranks that are found once."""
+    halves, useless = _halves(draws)
+    scores = rank_normalized(halves)
+    folded = rank_normalized(np.abs(halves - np.median(halves, axis=(-2, -1), keepdims=True)))
+    figures = np.stack((np.maximum(_plain_rhat(scores), _plain_rhat(folded)), effective_size(scores)))
+    return np.where(useless, np.nan, figures)
+
+
 def _halves(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The split chains, zero where they tell nothing, and whether they tell nothing, (...)."""
     halves = split(draws)
@@ -186,6 +193,6 @@ def _autocovariance(draws: np.ndarray) -> np.ndarray:
     """Autocovariance of each chain of (..., chain, draw) at every lag, biased (divided by the length), by FFT."""
     length = draws.shape[-1]
     centered = draws - draws.mean(-1, keepdims=True)
-    size = 2 ** math.ceil(math.log2(2 * length))
-    power = np.abs(np.fft.rfft(centered, size, axis=-1)) ** 2
-    return np.asarray(np.fft.irfft(power, size, axis=-1)[..., :length] / length)
+    size = next_fast_len(2 * length, real=True)
+    power = np.abs(rfft(centered, size, axis=-1)) ** 2
+    return np.asarray(irfft(power, size, axis=-1)[..., :length] / length)

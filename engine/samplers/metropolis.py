@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,10 +11,12 @@ import param
 
 from engine.samplers.base import ChainSampler
 from engine.samplers.chains import Chains, Densities, Round, chosen
-from engine.samplers.density import Density
+from engine.samplers.density import Density, Point
 
 # The acceptance at which a random walk in many dimensions moves fastest; Roberts, Gelman & Gilks (1997).
 _BEST_ACCEPTANCE = 0.234
+# Proposals of a single chain that are evaluated in one batch.
+_MOST_TOGETHER = 6
 
 
 class Metropolis(ChainSampler):
@@ -89,20 +92,64 @@ class RandomWalks:
         self._tried: list[np.ndarray] = []
         self._factor = np.eye(w.shape[1])
         self._number = 0
+        self._accepted = _BEST_ACCEPTANCE
+        self._drawn: deque[tuple[np.ndarray, float]] = deque()
+        self._ahead: deque[Round] = deque()
 
     def advance(self) -> Round:
         """Propose once for each chain, and accept or stay."""
+        if not self._ahead:
+            settled = self._number >= max(self._adapt_until, self._learn)
+            self._ahead.extend(self._several() if settled and len(self._w) == 1 else [self._one_each()])
+        return self._ahead.popleft()
+
+    def _one_each(self) -> Round:
+        """One step of every chain."""
         size = self._w.shape[1]
-        noise = np.array([rng.standard_normal(size) for rng in self._rngs]) * self._step[:, None]
-        trial = self._w + noise @ self._factor.T
-        there = self._densities.many(trial, gradient=False)
-        rate = np.exp(np.minimum(0.0, there.log_density - self._here.log_density))
+        noise = np.array([rng.standard_normal(size) for rng in self._rngs])
+        trial, there, rate = self._proposed(noise)
         accepted = np.array([rng.uniform() for rng in self._rngs]) < rate
         self._w = np.where(accepted[:, None], trial, self._w)
         self._here = chosen(accepted, there, self._here)
         step = self._step
         self._number += 1
         self._adapt(rate)
+        return self._round(rate, accepted, step)
+
+    def _several(self) -> list[Round]:
+        """Steps of a single chain, up to the first that is accepted.
+
+        While proposals are rejected, the next ones start from the same place: several are evaluated in one batch,
+        which is cheaper, and what comes after an accepted one is proposed anew with the same random numbers. The chain
+        is that which single steps make.
+        """
+        (rng,), size = self._rngs, self._w.shape[1]
+        count = max(2, min(round(0.5 / max(self._accepted, 1e-3)), _MOST_TOGETHER))
+        while len(self._drawn) < count:
+            self._drawn.append((rng.standard_normal(size), rng.uniform()))
+        together = [self._drawn[i] for i in range(count)]
+        trial, there, rate = self._proposed(np.array([noise for noise, _ in together]))
+        accepted = np.array([level for _, level in together]) < rate
+        done = []
+        for i in range(count):
+            self._drawn.popleft()
+            row = slice(i, i + 1)
+            if accepted[i]:
+                self._w = trial[row]
+                self._here = Point(there.x[row], there.log_density[row], there.gradient[row], there.chi2[row])
+            self._accepted += (accepted[i] - self._accepted) / 50
+            done.append(self._round(rate[row], accepted[row], self._step))
+            if accepted[i]:
+                break
+        return done
+
+    def _proposed(self, noise: np.ndarray) -> tuple[np.ndarray, Point, np.ndarray]:
+        """Places to go to, the density there, and the acceptance, each (proposal, ...)."""
+        trial = self._w + (noise * self._step[:, None]) @ self._factor.T
+        there = self._densities.many(trial, gradient=False)
+        return trial, there, np.exp(np.minimum(0.0, there.log_density - self._here.log_density))
+
+    def _round(self, rate: np.ndarray, accepted: np.ndarray, step: np.ndarray) -> Round:
         return Round(
             self._here.x,
             self._here.chi2,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -146,9 +147,7 @@ def broken_slopes(
     def broken(self: Transform, z: np.ndarray) -> Slopes:
         slopes = whole(self, z)
         half = 0.5 * slopes.log_jacobian_gradient
-        return Slopes(
-            slopes.first, slopes.second, 0.5 * slopes.log_jacobian, half, slopes.log_jacobian_curvature
-        )
+        return replace(slopes, log_jacobian=0.5 * slopes.log_jacobian, log_jacobian_gradient=half)
 
     return broken
 
@@ -273,3 +272,16 @@ def test_the_trajectories_of_hmc_are_those_of_pyro(options, monkeypatch):
     theirs = engine.fit(gentle(), "hmc", **chosen)
     np.testing.assert_allclose(ours.draws, theirs.draws, rtol=1e-6)
     assert ours.jacobians == theirs.jacobians
+
+
+def test_proposals_evaluated_together_make_the_same_walk(monkeypatch):
+    fitted, chosen = gentle(), {"seed": 7, "chains": 1, "warmup": 20, "draws": 60}
+    together = engine.fit(fitted, "metropolis", **chosen)
+    monkeypatch.setattr("engine.samplers.metropolis.RandomWalks._several", lambda walks: [walks._one_each()])
+    alone = engine.fit(fitted, "metropolis", **chosen)
+    assert 0 < together.sample_stats["accepted"].sum() < 60
+    np.testing.assert_allclose(together.draws, alone.draws, rtol=1e-9)
+    for name, values in alone.sample_stats.items():
+        np.testing.assert_allclose(together.sample_stats[name], values, rtol=1e-6, atol=1e-9)
+    # Proposals after an accepted one are evaluated again.
+    assert together.evaluations > alone.evaluations
