@@ -38,13 +38,13 @@ class Slopes:
     def second(self) -> np.ndarray:
         """d2 x / d z2."""
         # With every kind of bounds it is (d x / d z) (d ln |d x / d z| / d z).
-        return self.first * self.log_jacobian_gradient
+        return np.asarray(self.first * self.log_jacobian_gradient)
 
     @property
     def log_jacobian_curvature(self) -> np.ndarray:
         """Minus the second derivative of the log-Jacobian in z; never negative."""
         # Between bounds the gradient is 1 - 2s and the curvature 2 s (1 - s), for s = 1 / (1 + exp(-z)).
-        return np.where(self.between, 0.5 * (1 - self.log_jacobian_gradient**2), 0.0)
+        return np.asarray(np.where(self.between, 0.5 * (1 - self.log_jacobian_gradient**2), 0.0))
 
 
 class Transform:

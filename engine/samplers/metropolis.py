@@ -126,7 +126,7 @@ class RandomWalks:
         (rng,), size = self._rngs, self._w.shape[1]
         count = max(2, min(round(0.5 / max(self._accepted, 1e-3)), _MOST_TOGETHER))
         while len(self._drawn) < count:
-            self._drawn.append((rng.standard_normal(size), rng.uniform()))
+            self._drawn.append((np.asarray(rng.standard_normal(size)), rng.uniform()))
         together = [self._drawn[i] for i in range(count)]
         trial, there, rate = self._proposed(np.array([noise for noise, _ in together]))
         accepted = np.array([level for _, level in together]) < rate
