@@ -13,6 +13,13 @@ _HEADERS = {
     # No other site may show these pages in a frame and lend its visitors' clicks to them.
     "X-Frame-Options": "SAMEORIGIN",
     "Cross-Origin-Resource-Policy": "same-origin",
+    # Nothing comes from elsewhere, nothing goes elsewhere. Bokeh and Panel need scripts and styles within the page, and
+    # compile the callbacks and components that are sent along.
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; connect-src 'self' blob: data:; font-src 'self' data:; "
+        "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+    ),
 }
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
+from urllib.parse import quote
 
 import pytest
 
+import engine
 from dashboard.access import RULES, Access, Rule, Verdict, decide
+from dashboard.state.exchange import from_text
 from dashboard.store import LOCAL, NOBODY, Account, Reach, Role, Who
+from tests.dashboard.fits import fits_bytes, galaxy
 from tests.dashboard.lab import Lab, make_lab, opens, page_token
 from tests.dashboard.people import FAR
 
@@ -278,3 +283,78 @@ def test_a_body_that_never_ends_is_cut_off(lab, path):
                 connection.sendall(b"186a0\r\n" + b"x" * 100_000 + b"\r\n")
                 sent += 100_000
     assert sent < 100_000_000
+
+
+def test_slow_clients_keep_nobody_waiting(lab):
+    """A hundred that never finish their headers, and some that never finish a form."""
+    with ExitStack() as stack:
+        for number in range(120):
+            connection = stack.enter_context(closing(lab.connect()))
+            connection.sendall(b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+            if number % 6 == 0:
+                form = stack.enter_context(closing(lab.connect()))
+                form.sendall(b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nname=")
+        begun = time.monotonic()
+        assert lab.get("/login").status == 200
+        assert time.monotonic() - begun < 5
+
+
+def test_a_page_may_load_from_and_send_to_this_server_only(lab):
+    policy = lab.get(f"/fit/{lab.project}", "owner").headers["content-security-policy"]
+    directives = dict(one.strip().partition(" ")[::2] for one in policy.split(";"))
+    assert directives["default-src"] == "'self'"
+    assert directives["object-src"] == "'none'"
+    for sources in directives.values():
+        assert "http" not in sources
+        assert "*" not in sources
+
+
+# --- names and texts that want to be more
+
+
+HOSTILE = (
+    "../../../../etc/passwd",
+    "..\\..\\windows",
+    "a\x00b.fits",
+    "<script>alert(1)</script>.fits",
+    "\u202egnp.fits",
+    "x" * 5000 + ".fits",
+    "{{7*7}} ${7*7} %(x)s %s",
+    "'; DROP TABLE project; --",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_names_of_files_are_only_ever_shown(lab, name):
+    before = sorted(path for path in lab.server.data_dir.parent.rglob("*") if "files/" not in str(path))
+    data = fits_bytes(galaxy(16), OBJECT="<script>alert(1)</script>")
+    answer = lab.server.upload(lab.project, data, f"role=image&name={quote(name)}", **lab.headers("owner"))
+    assert answer.status == 201, answer.body
+    kept = answer.json["file"]["name"]
+    assert not {"/", "\\", "\x00", "\u202e", "\n"} & set(kept)
+    assert len(kept) <= 120
+    after = sorted(path for path in lab.server.data_dir.parent.rglob("*") if "files/" not in str(path))
+    assert {path.name for path in set(after) - set(before)} <= {"residua.db-wal", "residua.db-shm"}
+    assert b"<script>alert" not in lab.get(f"/fit/{lab.project}", "owner").body
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!!python/object/apply:os.system ['touch pwned']",
+        "residua: 1\nimages: [{data: /etc/passwd}]\ncomponents: []",
+        "residua: 1\nimages: [{data: '../../residua.db'}]\ncomponents: []",
+        "a: &a [1]\n"
+        + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(24)),
+        "residua: 1\nimages: []\ncomponents: [{name: x, model: sersic, parameters: {n: {prior: '__import__(1)'}}}]",
+    ],
+    ids=["object", "path", "climb", "bomb", "expression"],
+)
+def test_a_pasted_description_runs_nothing_and_reads_no_file(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    begun = time.monotonic()
+    with pytest.raises(engine.EngineError, match=r"\w") as refused:
+        engine.load(from_text(text, []))
+    assert "root:" not in str(refused.value)
+    assert time.monotonic() - begun < 5
+    assert list(tmp_path.iterdir()) == []
