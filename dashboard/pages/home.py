@@ -26,7 +26,7 @@ WIDE = {"sizing_mode": "stretch_width", "margin": 0}
 INTRODUCTION = (
     '<div class="intro"><h1>Fit galaxies, see what is left</h1>'
     '<p class="muted">Drop an image, click a galaxy, press Fit: data, model and residual side by side, '
-    "with numbers and their uncertainties. Everything stays on this machine. "
+    "with numbers and their uncertainties. Everything stays on {where}. "
     'New to fitting? <a href="/learn">Learn it, method by method</a>.</p></div>'
 )
 KEPT_PICTURES = 200
@@ -66,7 +66,9 @@ class HomePage:
     def view(self) -> Any:
         """The page."""
         body = pn.Column(
-            ui.html(INTRODUCTION, **WIDE),
+            ui.html(
+                INTRODUCTION.format(where="this machine" if self.store.who.local else "this server"), **WIDE
+            ),
             pn.Row(
                 self.upload, pn.Column(self.examples, width=330, margin=0), **WIDE, styles={"gap": "22px"}
             ),
@@ -76,7 +78,8 @@ class HomePage:
             max_width=1160,
             styles={"gap": "22px", "padding": "26px 24px 40px", "margin": "0 auto"},
         )
-        return ui.page("Projects", header=[], main=[body])
+        around = ui.html(links.around("Projects"), margin=0, styles=ui.CENTERED)
+        return ui.page("Projects", header=[around], main=[body])
 
     async def start(self) -> None:
         """Fill in the projects, then their pictures."""

@@ -8,6 +8,7 @@ from typing import Any
 import panel as pn
 
 from dashboard import ui
+from dashboard.pages import links
 from dashboard.pages.later import Later
 from dashboard.services import Services
 from dashboard.state import queue
@@ -43,12 +44,7 @@ class JobsPage:
     def view(self) -> Any:
         """The page."""
         crumb = ui.html('<div class="row crumb-box"><h1>Jobs</h1></div>', **WIDE, styles=ui.CENTERED)
-        around = ui.html(
-            '<nav class="row nowrap page-links" aria-label="Other pages"><a href="/">Projects</a>'
-            '<a href="/learn">Learn</a></nav>',
-            margin=0,
-            styles=ui.CENTERED,
-        )
+        around = ui.html(links.around("Jobs"), margin=0, styles=ui.CENTERED)
         card = pn.Column(
             self.table,
             **FULL,

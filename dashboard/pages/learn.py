@@ -12,6 +12,7 @@ import engine
 from dashboard import ui
 from dashboard.learn.lesson import Cell, Lesson, LessonError, Text, Widget, keys, lesson
 from dashboard.learn.stored import stored
+from dashboard.pages import links
 from dashboard.reports.markup import markdown, python
 from dashboard.reports.outputs import outputs
 from dashboard.services import Services
@@ -51,7 +52,7 @@ def index(services: Services) -> Any:
         max_width=1160,
         styles={"gap": "22px", "padding": "26px 24px 60px", "margin": "0 auto"},
     )
-    return ui.page("Learn", header=[_crumb()], main=[body])
+    return ui.page("Learn", header=_header(), main=[body])
 
 
 def learn(services: Services, key: str) -> Any:
@@ -81,7 +82,7 @@ class LearnPage:
 
     def view(self) -> Any:
         """The page."""
-        return ui.page(self.lesson.title, header=[_crumb()], main=[self.view_of])
+        return ui.page(self.lesson.title, header=_header(), main=[self.view_of])
 
     def _show_values(self) -> None:
         reader = self.reader
@@ -210,5 +211,6 @@ def _written(value: Any) -> Any:
     return f"{value:g}" if isinstance(value, float) else value if isinstance(value, bool) else str(value)
 
 
-def _crumb() -> Any:
-    return ui.html('<div class="crumb-box"><a href="/learn">Learn</a></div>', styles=ui.CENTERED)
+def _header() -> list[Any]:
+    crumb = ui.html('<div class="crumb-box"><a href="/learn">Learn</a></div>', styles=ui.CENTERED, **WIDE)
+    return [crumb, ui.html(links.around("Learn"), margin=0, styles=ui.CENTERED)]

@@ -7,6 +7,7 @@ from html import escape
 
 MOST_COMPARED = 7
 RUN = "/run/"
+_EVERYWHERE = {"Jobs": "/jobs", "Learn": "/learn"}
 
 
 def compare(runs: Iterable[str]) -> str:
@@ -23,17 +24,22 @@ def uploaded(project_id: str, guessed: Iterable[str]) -> str:
 
 def navigation(project_id: str, here: str, instead: Mapping[str, str] | None = None) -> str:
     """The links to the pages of a project other than `here`, as HTML; `instead` gives some their own address."""
-    addresses = {
-        "Workbench": f"/fit/{project_id}",
-        "Runs": f"/runs/{project_id}",
-        "Compare": f"/compare?project={project_id}",
-        "Report": f"/report/{project_id}",
-        "Jobs": "/jobs",
-        "Learn": "/learn",
-        **(instead or {}),
-    }
-    links = (f'<a href="{escape(to)}">{title}</a>' for title, to in addresses.items() if title != here)
-    return f'<nav class="row nowrap page-links" aria-label="Other pages">{"".join(links)}</nav>'
+    return _navigation(
+        {
+            "Workbench": f"/fit/{project_id}",
+            "Runs": f"/runs/{project_id}",
+            "Compare": f"/compare?project={project_id}",
+            "Report": f"/report/{project_id}",
+            **_EVERYWHERE,
+            **(instead or {}),
+        },
+        here,
+    )
+
+
+def around(here: str) -> str:
+    """The links to the pages that are of no project, as HTML."""
+    return _navigation({"Projects": "/", **_EVERYWHERE}, here)
 
 
 def crumb(project_id: str, title: str, here: str, heading: str = "h1") -> str:
@@ -42,3 +48,8 @@ def crumb(project_id: str, title: str, here: str, heading: str = "h1") -> str:
         f'<div class="row crumb-box"><a href="/fit/{escape(project_id)}">{escape(title)}</a>'
         f'<span class="muted" aria-hidden="true">/</span><{heading}>{escape(here)}</{heading}></div>'
     )
+
+
+def _navigation(addresses: Mapping[str, str], here: str) -> str:
+    links = (f'<a href="{escape(to)}">{title}</a>' for title, to in addresses.items() if title != here)
+    return f'<nav class="row nowrap page-links" aria-label="Other pages">{"".join(links)}</nav>'
