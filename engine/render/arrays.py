@@ -32,9 +32,14 @@ class Arrays:
 
     def __init__(self, device: str | torch.device) -> None:
         self._device = torch.device(device)
-        self._numpy = self._device.type == "cpu"
+        self._numpy = self.is_numpys(self._device)
         self.xp: Any = np if self._numpy else torch
         self._kept: dict[str, Array] = {}
+
+    @staticmethod
+    def is_numpys(device: torch.device) -> bool:
+        """Return whether numpy can work where a device has its memory."""
+        return device.type == "cpu"
 
     def array(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return an uninitialized array, valid until the next call by that name."""

@@ -10,6 +10,7 @@ from engine.parameters.box import Box
 from engine.profiles import PROFILES as DECLARED
 from engine.profiles.sersic import bn_and_slope, bn_and_slopes
 from engine.render import Accuracy
+from engine.render.arrays import Arrays
 from tests.engine.scenes import GALAXY, SKY, problem, with_parameters
 from tests.engine.typical import GEOMETRY, PROFILES, asymmetric_psf, galaxy, problem_of
 
@@ -155,3 +156,20 @@ def test_bn_of_many_is_that_of_one():
 def test_the_typical_components_cover_every_profile():
     assert set(PROFILES) == {profile.name for profile in DECLARED}
     assert set(GEOMETRY) <= {spec.name for spec in registry()["sersic"].specs}
+
+
+def test_torch_and_numpy_give_the_same(monkeypatch, rng):
+    fitted = problem(
+        [GALAXY, {**with_parameters(GALAXY, center=[12.1, 20.7]), "name": "other"}, SKY], psf=True
+    )
+    x = near(fitted, rng)
+    box = Box.around(fitted.values, half_widths(fitted))
+    ours = FrozenProblem(fitted, box).costs(x)
+    # Where numpy has no vectorized functions, and as on a device of which it knows nothing.
+    monkeypatch.setattr("engine.render.arrays._numpy_is_fast", lambda: False)
+    slowly = FrozenProblem(fitted, box).costs(x)
+    np.testing.assert_allclose(slowly.gradient, ours.gradient, rtol=1e-7, atol=1e-6)
+    monkeypatch.setattr(Arrays, "is_numpys", staticmethod(lambda device: False))
+    theirs = FrozenProblem(fitted, box).costs(x)
+    np.testing.assert_allclose(theirs.cost, ours.cost, rtol=1e-10)
+    np.testing.assert_allclose(theirs.gradient, ours.gradient, rtol=1e-7, atol=1e-6)
