@@ -80,5 +80,7 @@ def test_bfmi_is_about_two_for_independent_energies_and_low_for_a_walk(rng):
     assert bfmi(rng.normal(size=(2, 4000))) == pytest.approx(2.0, abs=0.15)
     walk = np.cumsum(rng.normal(size=(1, 4000)), axis=1)
     assert bfmi(walk)[0] < 0.3
-    assert "chain 1" in diagnostics.words_of_bfmi(bfmi(walk))
+    said = diagnostics.words_of_bfmi(bfmi(walk))
+    assert said.startswith("E-BFMI is 0.00, below 0.3, in chain 1")
+    assert "warm up for longer" in said
     assert diagnostics.words_of_bfmi(np.array([1.0, 0.9])) == ""

@@ -14,6 +14,7 @@ import engine
 from engine import Status
 from engine.fitters import registry
 from engine.parameters.transform import Slopes, Transform
+from engine.samplers.diagnostics import bfmi
 from tests.engine.scenes import problem
 
 CHAINS = ["nuts", "hmc", "ensemble-hmc", "metropolis", "elliptical"]
@@ -187,6 +188,18 @@ def test_live_figures_come_with_the_steps(runs):
     history = runs["nuts"].history
     assert {"phase", "draw", "rhat", "ess_bulk", "divergences", "acceptance_rate", "n_steps"} <= set(history)
     assert history["rhat"][-1] == pytest.approx(runs["nuts"].rhat.max(), abs=1e-9)
+    for name in ("nuts", "hmc", "ensemble-hmc"):
+        energy = runs[name].sample_stats["energy"]
+        assert runs[name].history["e_bfmi"][-1] == pytest.approx(bfmi(energy).min(), abs=1e-9)
+    # A walk without momenta has no energies.
+    assert "e_bfmi" not in runs["metropolis"].history
+
+
+def test_the_step_of_metropolis_comes_to_accept_a_quarter():
+    result = engine.fit(gentle(), "metropolis", seed=4, chains=4, warmup=300, draws=400, step_size=0.05)
+    assert 0.17 < result.sample_stats["acceptance_rate"].mean() < 0.32
+    # It is the same for all chains, and stays.
+    assert np.ptp(result.sample_stats["step_size"]) == 0
 
 
 def test_chains_can_start_and_be_scaled_in_other_ways(best):
