@@ -15,6 +15,8 @@ Callback = Callable[[Event], None]
 
 KEPT_RUNS = 64
 KEPT_STEPS = 2000
+# Of runs that have ended before these, the steps are told from their results: dashboard.jobs.jobs.
+KEPT_ENDED = 8
 
 logger = logging.getLogger("residua.jobs")
 
@@ -96,6 +98,8 @@ class EventHub:
             events[: KEPT_STEPS // 2] = events[: KEPT_STEPS // 2 : 2]
         if event["type"] == "state" and event["status"] in ("finished", "failed", "cancelled"):
             self._ended[run_id] = None
+            for older in list(self._ended)[:-KEPT_ENDED]:
+                self._events[older] = [one for one in self._events.get(older, ()) if one["type"] == "state"]
         while len(self._events) > KEPT_RUNS:
             oldest, _ = self._events.popitem(last=False)
             self._ended.pop(oldest, None)

@@ -118,7 +118,11 @@ class Jobs:
 
     def events(self, run_id: str) -> list[Event]:
         """The events of a run so far; of a run from before this server's start, what its result tells."""
-        return self._hub.events(run_id) or self._events_on_disk(run_id)
+        found = self._hub.events(run_id)
+        over = bool(found) and found[-1].get("status") in ("finished", "failed", "cancelled")
+        if not found or (over and not any(event["type"] == "step" for event in found)):
+            return self._events_on_disk(run_id)
+        return found
 
     def standing(self, run_ids: Collection[str]) -> Standing:
         """How these runs stand in the queue as a whole. Reads the database."""

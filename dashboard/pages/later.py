@@ -17,11 +17,14 @@ class Later:
 
     def __init__(self, document: Document | None) -> None:
         self._document = document
+        self._served = document is not None and document.session_context is not None
         self._waiting: list[Callable[[], Any]] = []
 
     def __call__(self, change: Callable[[], Any]) -> None:
         if self._document is None or change in self._waiting:
             return
+        if self._served and self._document.session_context is None:
+            return  # the page was closed meanwhile
         self._waiting.append(change)
 
         def act() -> None:

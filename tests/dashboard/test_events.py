@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from dashboard.jobs.events import KEPT_RUNS, KEPT_STEPS, EventHub
+from dashboard.jobs.events import KEPT_ENDED, KEPT_RUNS, KEPT_STEPS, EventHub
 from dashboard.jobs.worker import StepReporter, with_names
 from engine import Step
 
@@ -53,6 +53,17 @@ def test_memory_stays_bounded():
     assert hub.events("long") == []
     assert not hub.knows("run 0")
     assert hub.knows(f"run {2 * KEPT_RUNS - 1}")
+
+
+def test_steps_of_runs_that_ended_a_while_ago_are_let_go_of():
+    hub = EventHub()
+    for run in range(KEPT_ENDED + 1):
+        hub.publish(f"run {run}", {"type": "step", "number": 1})
+        hub.publish(f"run {run}", {"type": "state", "status": "finished"})
+    assert [event["type"] for event in hub.events("run 0")] == ["state"]
+    assert [event["type"] for event in hub.events("run 1")] == ["step", "state"]
+    hub.publish("run 0", {"type": "step", "number": 2})
+    assert [event["type"] for event in hub.events("run 0")] == ["state"]
 
 
 def test_a_listener_is_called_on_its_own_event_loop():

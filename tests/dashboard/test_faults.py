@@ -178,7 +178,7 @@ def test_a_submission_over_a_limit_is_refused_with_the_way_out(jobs, store, monk
     other = jobs.submit(slow.id, slow.description, store=bob)
     monkeypatch.setattr(jobs, "limits", Limits(disk_per_user=1000))
     with pytest.raises(LimitError, match=r"one person may keep 0 MB \(--quota-mb\). Delete projects or runs"):
-        jobs.submit(slow.id, slow.description, store=ann)
+        jobs.submit(slow.id, slow.description)
     assert jobs.dispatcher.order()[0] in (waiting[0].id, other.id)
     for run in (*waiting, other, first):
         jobs.cancel(run.id)
