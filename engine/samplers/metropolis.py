@@ -124,7 +124,7 @@ class RandomWalks:
         is that which single steps make.
         """
         (rng,), size = self._rngs, self._w.shape[1]
-        count = max(2, min(round(0.5 / max(self._accepted, 1e-3)), _MOST_TOGETHER))
+        count = max(1, min(round(0.7 / max(self._accepted, 1e-3)), _MOST_TOGETHER))
         while len(self._drawn) < count:
             self._drawn.append((np.asarray(rng.standard_normal(size)), rng.uniform()))
         together = [self._drawn[i] for i in range(count)]
