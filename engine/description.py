@@ -45,6 +45,7 @@ def load(
     base: str | Path | None = None,
     *,
     device: str = "cpu",
+    tile: int | None = None,
     read: Callable[..., Image] = read_image,
 ) -> Problem:
     """Return the problem that a fit description states.
@@ -53,6 +54,7 @@ def load(
         source: Path of a YAML or JSON file, or the description as a mapping.
         base: Folder that relative paths start from; that of the file where None.
         device: torch device to work on.
+        tile: Side in pixels of the tiles that are worked on one after another: smaller ones take less memory.
         read: Reads the image, as :func:`engine.read_image` does; one that keeps what it read makes editing faster.
 
     Raises:
@@ -98,6 +100,7 @@ def load(
         fitters=_fitters(content.get("fitters")),
         seed=seed,
         device=device,
+        tile=tile,
     )
     problem.image_entry = entry
     _check_links(problem)

@@ -68,6 +68,7 @@ class Problem:
         accuracy: Of the integration over pixels.
         notices: What was guessed while the problem was set up.
         device: torch device.
+        tile: Side in pixels of the tiles that are worked on one after another: smaller ones take less memory.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Problem:
         fitters: Sequence[tuple[str, dict[str, object]]] = (),
         seed: int | None = None,
         device: str = "cpu",
+        tile: int | None = None,
     ) -> None:
         self.components = tuple(components)
         self.space = ParameterSpace(parameters)
@@ -91,6 +93,7 @@ class Problem:
         self.fitters = tuple(fitters)
         self.seed = seed
         self.device = device
+        self._tile = tile
         self.image_entry: dict[str, object] = {}
         self._terms = LIKELIHOODS[likelihood].terms
         self._gain = image.gain or 1.0
@@ -129,7 +132,7 @@ class Problem:
         """Work on the pixels of this image."""
         self.image = image
         self.images = (image,)
-        self.tiles = cut(image, self.device)
+        self.tiles = cut(image, self.device, self._tile)
         self.n_used = int((image.weight > 0).sum())
         if self.n_used == 0:
             raise ImageError(f"Image '{image.name}' has no usable pixel: all are masked or without weight.")

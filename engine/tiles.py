@@ -34,11 +34,11 @@ class Tile:
         )
 
 
-def cut(image: Image, device: str) -> list[Tile]:
-    """Return the tiles of ``image``: one for a small image."""
+def cut(image: Image, device: str, side: int | None = None) -> list[Tile]:
+    """Return the tiles of ``image``, ``side`` pixels wide and high; where None, one for a small image."""
     height, width = image.shape
     left, bottom = image.origin
-    size = max(height, width) if height * width <= _WHOLE else _TILE
+    size = side or (max(height, width) if height * width <= _WHOLE else _TILE)
     data = torch.tensor(image.data, device=device)
     weight = torch.tensor(image.weight, device=device)
     tiles = []

@@ -13,9 +13,11 @@ from distributed import Security
 from dashboard.jobs.dispatcher import Dispatcher, state_event
 from dashboard.jobs.events import Event, EventHub
 from dashboard.jobs.limits import Limits, check_submission
+from dashboard.jobs.order import QUICK_SECONDS, SAMPLER_SECONDS
 from dashboard.jobs.tasks import Tasks
 from dashboard.jobs.workers import Workers
 from dashboard.store import Run, Store
+from engine.fitters import registry
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Jobs:
         check_submission(self.limits, *self._held_by(store.who.id))
         store.resolved_description(project_id, description)
         if seconds is None:
-            seconds = self._store.queue.usual_seconds(project_id, fitter)
+            seconds = self._store.queue.usual_seconds(project_id, fitter) or guessed_seconds(fitter)
         run = store.create_run(
             project_id, description, fitter, options or {}, expected_seconds=seconds, device=device
         )
@@ -175,3 +177,10 @@ class Jobs:
                 values = {key: history[key][index] for key in columns}
                 events.append({"run": run_id, "type": "step", "number": number, **values})
         return [*events, {"run": run_id, **state_event(run)}]
+
+
+def guessed_seconds(fitter: str) -> float:
+    """What a fit takes of which nothing is known but its method."""
+    kinds = [registry().get(one) for one in fitter.split("+")]
+    draws = any(kind is not None and "draws" in kind.option_names() for kind in kinds)
+    return SAMPLER_SECONDS if draws else QUICK_SECONDS

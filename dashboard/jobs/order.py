@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 # What is forecast of a fit that nobody has a forecast for.
 UNKNOWN_SECONDS = 20.0
+# Optimizers end within seconds on ordinary scenes, samplers do not.
+QUICK_SECONDS, SAMPLER_SECONDS = 3.0, 60.0
 # The least that a fit counts: starting one has its cost too.
 LEAST_SECONDS = 0.5
 # A fit that takes no longer is a short one: somebody sits before it.

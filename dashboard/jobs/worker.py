@@ -24,6 +24,8 @@ from dashboard.store.files import sha256_of
 from engine.checkpoint import Checkpoint, joined
 
 TOPIC = "residua-runs"
+# Side in pixels of the tiles where whole images do not fit a GPU.
+SMALL_TILE = 128
 # Which part of its GPU's memory a worker may take, where several share one.
 GPU_SHARE = "RESIDUA_GPU_SHARE"
 # The status of a job that was left in the middle, for another worker to go on with.
@@ -78,7 +80,13 @@ def run_fit(job: Job) -> Outcome:
     try:
         if not claim(Path(job["folder"]), job["attempt"]):
             return lost("Another worker has this attempt.")
-        return _fit(job)
+        try:
+            return _fit(job)
+        except torch.OutOfMemoryError:
+            # A part of the image at a time takes less, and more time.
+            logger.warning("Run %s: the GPU has too little memory; once more in smaller tiles", job["run"])
+            torch.cuda.empty_cache()
+            return _fit(job, SMALL_TILE)
     except engine.EngineError as error:
         return _failure(with_names(str(error), job["names"]))
     except MemoryError:
@@ -101,7 +109,7 @@ def run_fit(job: Job) -> Outcome:
         return _failure(f"The fit stopped on an internal error. The server's log has it as {code}.", code)
 
 
-def _fit(job: Job) -> Outcome:
+def _fit(job: Job, tile: int | None = None) -> Outcome:
     torch.set_num_threads(job["torch_threads"])
     for path, expected in job["hashes"].items():
         if sha256_of(Path(path)) != expected:
@@ -109,7 +117,7 @@ def _fit(job: Job) -> Outcome:
             raise engine.ImageError(f"{name} was changed or damaged on the server's disk. Upload it again.")
     folder = Path(job["folder"])
     send = _sender(job)
-    problem = engine.load(job["description"], device=device_of(job["device"]))
+    problem = engine.load(job["description"], device=device_of(job["device"]), tile=tile)
     keeper = Keeper(folder, problem, job["checkpoint_seconds"])
     reporter = StepReporter(send, keeper.before)
     options = keeper.resumed(problem, job["fitter"], job["options"])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashboard.jobs.jobs import guessed_seconds
 from dashboard.jobs.order import (
     SHORT_SECONDS,
     Choice,
@@ -163,3 +164,10 @@ def test_a_gpu_is_for_who_asks_and_for_whoever_comes():
     busy = [Going("g", "bob", 0, gpu=True)]
     assert next_run([auto], busy, {}, 1, Slots(2, 1)) == Choice(auto, gpu=False)
     assert next_run([cpu], [], {}, 1, Slots(0, 1)) == Choice(cpu, gpu=True), "there is nothing else"
+
+
+@pytest.mark.parametrize(
+    ("fitter", "seconds"), [("lm", 3), ("gradient+lm", 3), ("nuts", 60), ("lm+nuts", 60), ("?", 3)]
+)
+def test_what_is_not_known_is_guessed_from_the_method(fitter, seconds):
+    assert guessed_seconds(fitter) == seconds
