@@ -16,7 +16,7 @@ FITTER_COLORS: dict[str, str] = {
     "elliptical": "#56b4e9",
     "laplace": "#b07d3c",
     "svi": "#cc79a7",
-    "bootstrap": "#5f7f3a",
+    "bootstrap": "#8cab57",
     "scipy": "#6f8fa8",
     "multistart": "#b5a642",
     "differential-evolution": "#a0645a",

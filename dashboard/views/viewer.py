@@ -50,6 +50,7 @@ class ViewerBar(Component):
     has_model = param.Boolean(False, doc="Whether there are a model and residuals to show.")
     has_psf = param.Boolean(False, doc="Whether there is a PSF to show.")
     titles = param.Dict(TITLES, doc="What each panel is called, by kind, in order.")
+    crowded = param.Boolean(False, doc="Whether the panels take more than one row; the browser tells.")
     wanted = param.List([], doc="Kinds of the panels that were looked at; the browser fills it.")
     made = param.List([], doc="Kinds of the panels that are on the page.")
     pixel_scale = param.Number(None, allow_None=True, doc="Arcsec a pixel; none without WCS.")

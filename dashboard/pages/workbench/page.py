@@ -51,6 +51,8 @@ class WorkbenchPage:
         self.profiles = ProfilesPart(
             self.session, self.later, self.pictures.viewer.bar, self.scene.table_card
         )
+        bar = self.pictures.viewer.bar
+        bar.param.watch(lambda *_: self.scene.leave_room(bar.crowded), "crowded")
         self.fits = FittingPart(services, self.session, self.later)
         self.exchange = ExchangePart(self.session, self.later)
         self.share = SharePart(services, self.later) if services.may_share(project.id) else None

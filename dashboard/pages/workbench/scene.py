@@ -161,6 +161,11 @@ class ScenePart:
             self.guessed([one["answer"]["file"]["id"] for one in taken if one["guessed"]])
             await self._files_arrived([one["answer"] for one in taken])
 
+    def leave_room(self, yes: bool) -> None:
+        """Give some of the table's height to images in two rows."""
+        classes = [name for name in self.table_card.css_classes if name != "less"]
+        self.table_card.css_classes = [*classes, "less"] if yes else classes
+
     def guessed(self, files: Sequence[str]) -> None:
         """Ask whether these files are what their names say."""
         self.images.guessed = [*self.images.guessed, *files]

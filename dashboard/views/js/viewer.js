@@ -230,6 +230,8 @@ export function render({model, view}) {
     }
     root.hidden = bar.hidden = !model.has_image
     residual_pair.hidden = !model.has_model
+    const crowded = KINDS.filter(shown).length > 4
+    if (model.crowded !== crowded) model.crowded = crowded
     const missing = KINDS.filter((kind) => shown(kind) && !model.made.includes(kind) && !model.wanted.includes(kind))
     if (missing.length) model.wanted = [...model.wanted, ...missing]
     paint()

@@ -221,7 +221,9 @@ export function render({model}) {
     root.hidden = !ready()
     if (!ready()) return
     stage.className = `tiles ${model.mode}`
-    stage.style.setProperty("--count", String(model.panels.length + (data().map ? 1 : 0)))
+    const count = model.panels.length + (data().map ? 1 : 0)
+    // Rows that are about full, of images as large as the page allows.
+    stage.style.setProperty("--columns", String(count <= 4 ? count : count <= 6 ? 3 : count <= 8 ? 4 : 5))
     if (model.mode === "tiles") {
       for (const panel of model.panels) {
         tile(panel.id, named(panel)).setAttribute("aria-label", `${KINDS[model.kind]} of ${panel.label}: ${panel.words}`)
