@@ -102,7 +102,7 @@ def test_runs_of_several_fitters_are_compared(page: Page, runs: dict[str, list[s
     page.get_by_role("link", name="Report", exact=True).click()
     told = page.get_by_role("region", name=f"Comparison of {len(ids)} fits")
     expect(told).to_contain_text("agree within", timeout=60_000)
-    expect(told.locator("figure svg")).to_have_count(1)
+    expect(told.locator("figure svg")).to_have_count(2)  # the race, and the posterior of Laplace
 
 
 @pytest.mark.browser
