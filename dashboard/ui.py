@@ -138,13 +138,17 @@ def lock_reason() -> str:
     return _locked.get()
 
 
+# The template of panel-material-ui puts a page's title into an attribute as it is.
+_NO_MARKUP = str.maketrans({'"': "”", "<": "‹", ">": "›"})
+
+
 def page(title: str, *, header: list[Any], main: list[Any]) -> pmui.Page:
     """A page of Residua: quiet header with the logo, one main area, theme toggle at the right."""
     dark = (pn.state.cookies or {}).get("residua_theme") == "dark"
     if pn.state.curdoc:  # painted in the right theme from the first byte, before any script runs
         pn.state.curdoc.template_variables["html_attrs"] = f'data-theme-name="{"dark" if dark else "light"}"'
     shell = pmui.Page(
-        meta_title=f"{title} · Residua" if title else "Residua",
+        meta_title=f"{title.translate(_NO_MARKUP)} · Residua" if title else "Residua",
         header=[_brand(), *header, *_spacer(header), *_person()],
         main=main,
         dark_theme=dark,

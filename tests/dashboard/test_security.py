@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 import engine
+from dashboard import ui
 from dashboard.access import RULES, Access, Rule, Verdict, decide
 from dashboard.state.exchange import from_text
 from dashboard.store import LOCAL, NOBODY, Account, Reach, Role, Who
@@ -358,3 +359,9 @@ def test_a_pasted_description_runs_nothing_and_reads_no_file(tmp_path, monkeypat
     assert "root:" not in str(refused.value)
     assert time.monotonic() - begun < 5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_title_stays_within_its_attribute():
+    shell = ui.page('"><img src=x onerror=alert(1)>', header=[], main=[])
+    assert shell.meta.title.endswith(" · Residua")
+    assert not set('"<>') & set(shell.meta.title)
