@@ -33,6 +33,7 @@ from dashboard.accounts.log import LogTail
 from dashboard.accounts.login import login_routes
 from dashboard.accounts.sweep import Sweep
 from dashboard.api.documents import document_routes
+from dashboard.api.scripts import script_routes
 from dashboard.corner_route import corner_routes
 from dashboard.guard import AddHeaders
 from dashboard.housekeeping import Housekeeping
@@ -171,6 +172,7 @@ def _serve(services: Services, port: int, door: Door | None = None) -> Server:
             *([] if door is None else _door_routes(door, services, lambda: page_requests(server._tornado))),
             *corner_routes(services),
             *document_routes(services),
+            *script_routes(services),
             *api_routes(services, loop),
         ],
         static_dirs={"assets": str(ui.static_folder())},
