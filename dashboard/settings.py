@@ -152,7 +152,7 @@ class Settings:
         environment=("RESIDUA_TRUSTED_PROXIES",),
     )
     cancel_grace: float = setting(
-        1.5,
+        3.0,
         "Seconds a cancelled fit has to notice that before its worker process is ended.",
         environment=("RESIDUA_CANCEL_GRACE",),
         low=0.1,
