@@ -214,8 +214,13 @@ def energy_figure(energy: np.ndarray, height: int = 260) -> figure:
         )
     plot.yaxis.visible = False
     plot.legend[0].update(
-        background_fill_alpha=0.0, border_line_color=None, label_text_color=INK, label_text_font_size="11px"
+        background_fill_alpha=0.0,
+        border_line_color=None,
+        label_text_color=INK,
+        label_text_font_size="11px",
+        orientation="horizontal",
     )
+    plot.add_layout(plot.legend[0], "above")
     return plot
 
 

@@ -79,7 +79,7 @@ class HomePage:
             styles={"gap": "22px", "padding": "26px 24px 40px", "margin": "0 auto"},
         )
         around = ui.html(links.around("Projects"), margin=0, styles=ui.CENTERED)
-        return ui.page("Projects", header=[around], main=[body])
+        return ui.page("Projects", header=[ui.html("", **WIDE), around], main=[body])
 
     async def start(self) -> None:
         """Fill in the projects, then their pictures."""
