@@ -18,6 +18,8 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.util import edit_readonly
 
+from dashboard.panel_repair import repair
+
 FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", sans-serif'
 LIGHT = {
     "accent": "#0b6b7f",
@@ -113,6 +115,7 @@ def setup() -> None:
     """Switch on what every page needs. Called once by the app, and harmless when called again."""
     pn.extension()
     pn.config.respect_explicit_sizing = True
+    repair()
 
 
 def stylesheet() -> str:

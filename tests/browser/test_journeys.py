@@ -33,7 +33,7 @@ pytestmark = pytest.mark.browser
 
 def test_the_seed_example_is_there_fits_and_shows_its_residual(page: Page) -> None:
     page.goto("/")
-    page.get_by_role("link", name="Three galaxies").first.click()
+    page.get_by_role("link", name="Three galaxies").last.click()
     wait_for_image(page, "pull")
     expect(cell(page, "sersic 0 Sersic index n")).to_have_value("1.5")
     fit(page)
