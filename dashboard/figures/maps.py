@@ -35,11 +35,15 @@ def shared_ranges(shape: tuple[int, int], origin: tuple[int, int] = (0, 0)) -> t
     )
 
 
+COLORS_HEIGHT = 38
+
+
 def map_panel(
     kind: str, ranges: tuple[Range1d, Range1d], palette: list[str] = BRIGHTNESS, height: int = 300
 ) -> ImagePanel:
     """An empty map; fill its source with :func:`image_columns` and set its mapper's limits."""
     pan, wheel = PanTool(), WheelZoomTool(zoom_on_axis=False)
+    columns, rows = (one.end - one.start for one in ranges)
     plot = figure(
         name=f"map-{kind}",
         x_range=ranges[0],
@@ -51,6 +55,8 @@ def map_panel(
         sizing_mode="stretch_width",
         height=height,
         min_width=140,
+        # Pixels stay square on a wide screen; below the image are its colors and their numbers.
+        max_width=max(140, round((height - COLORS_HEIGHT) * columns / rows)),
         match_aspect=True,
         min_border=2,
         outline_line_color=None,
