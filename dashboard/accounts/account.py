@@ -8,38 +8,27 @@ from typing import Any
 from tornado.web import RequestHandler
 
 from dashboard.accounts import html, passwords
-from dashboard.accounts.door import Door, DoorHandler
-from dashboard.accounts.login import STALE
+from dashboard.accounts.door import Action, Door, FormsHandler
 from dashboard.state.runs import clock
 from dashboard.store import Account, StoreError
 from dashboard.store.people import Login
 
 
-class AccountHandler(DoorHandler):
+class AccountHandler(FormsHandler):
     """A page of forms; each does one thing and shows the page again."""
 
     async def get(self) -> None:
-        await self._show()
+        await self.show()
 
-    async def post(self) -> None:
-        if not self.check_form():
-            await self._show(STALE, status=403)
-            return
-        actions = {
+    @property
+    def actions(self) -> dict[str, Action]:
+        """What the forms of the page do."""
+        return {
             "password": self._password,
             "token": self._token,
             "revoke": self._revoke,
             "log_out": self._log_out,
         }
-        action = actions.get(self.get_body_argument("do", ""))
-        try:
-            if action is None:
-                raise StoreError("This page cannot do that. Reload it and try again.")
-            said: dict[str, Any] = await action()
-        except StoreError as error:
-            await self._show(str(error), status=422)
-            return
-        await self._show(**said)
 
     @property
     def account(self) -> Account:
@@ -47,17 +36,14 @@ class AccountHandler(DoorHandler):
         assert self.who.account is not None
         return self.who.account
 
-    async def _password(self) -> dict[str, str]:
+    async def _password(self, _: str) -> dict[str, str]:
         old, new, again = (self.get_body_argument(name, "", strip=False) for name in ("old", "new", "again"))
         store, account = self.door.store, self.account
-        async with self.door.counting:
-            wait = await self.ask(store.attempts.begin, account.name, self.address)
+        wait, found = await self.identified(account.name, old)
         if wait > 0:
             raise StoreError(f"Too many failed attempts. Try again in {int(wait) + 1} seconds.")
-        found = await self.ask(store.accounts.password_of, account.name)
-        if not await self.door.hash(passwords.matches, old, None if found is None else found[1]):
+        if found is None:
             raise StoreError("The present password is another one.")
-        await self.ask(store.attempts.succeeded, account.name, self.address)
         wrong = passwords.problem_with(new, account.name) or (
             "" if new == again else "The two new passwords differ. Type the same one twice."
         )
@@ -65,44 +51,35 @@ class AccountHandler(DoorHandler):
             raise StoreError(wrong)
         hashed = await self.door.hash(passwords.hashed, new)
         await self.ask(store.accounts.set_password, account.id, hashed, keep_login=self.who.login)
-        self.door.forget()
         return {"good": "The password is changed. Other browsers are logged out."}
 
-    async def _token(self) -> dict[str, str]:
+    async def _token(self, _: str) -> dict[str, str]:
         label = self.get_body_argument("label", "").strip() or "script"
-        return {"token": await self.ask(self.door.store.logins.make_token, self.account.id, label)}
+        return {"secret": await self.ask(self.door.store.logins.make_token, self.account.id, label)}
 
-    async def _revoke(self) -> dict[str, str]:
-        token = self.get_body_argument("id", "")
+    async def _revoke(self, token: str) -> dict[str, str]:
         await self.ask(self.door.store.logins.revoke_token, self.account.id, token)
-        self.door.forget()
         return {"good": "The token is revoked: scripts that send it are refused from now on."}
 
-    async def _log_out(self) -> dict[str, str]:
-        login = self.get_body_argument("id", "")
+    async def _log_out(self, login: str) -> dict[str, str]:
         own = self.door.store.seen_by(self.who)
         await self.ask(own.logins.log_out, login)
-        self.door.forget()
         return {"good": "That browser is logged out."}
 
-    async def _show(self, bad: str = "", good: str = "", token: str = "", status: int = 200) -> None:
+    async def show(self, bad: str = "", good: str = "", secret: str = "", status: int = 200) -> None:
         store, account, form = self.door.store, self.account, self.form_token()
         tokens = await self.ask(store.logins.tokens, account.id)
         logins = await self.ask(store.logins.all, account.id)
-        once = f'The new token, shown only this once:<br><span class="secret">{escape(token)}</span>'
-        made = f'<div class="say good" role="status">{once}</div>' if token else ""
+        once = f'The new token, shown only this once:<br><span class="secret">{escape(secret)}</span>'
+        made = f'<div class="say good" role="status">{once}</div>' if secret else ""
         rows = "".join(
             f"<tr><td>{escape(one.label)}</td><td>{clock(one.created)}</td>"
             f"<td>{clock(one.used) if one.used else 'never'}</td>"
-            f"<td>{_button(form, 'revoke', one.id, f'Revoke {one.label}', 'Revoke')}</td></tr>"
+            f"<td>{html.button(form, 'revoke', one.id, 'Revoke', f'Revoke {one.label}')}</td></tr>"
             for one in tokens
         )
-        table = (
-            f'<table aria-label="Tokens"><thead><tr><th>For</th><th>Made</th><th>Last used</th><th></th></tr></thead>'
-            f"<tbody>{rows}</tbody></table>"
-            if tokens
-            else '<p class="muted">No tokens yet.</p>'
-        )
+        made_so_far = html.table("Tokens", ("For", "Made", "Last used", ""), rows)
+        table = made_so_far if tokens else '<p class="muted">No tokens yet.</p>'
         browsers = "".join(self._browser(form, one) for one in logins)
         body = (
             f"<h1>{escape(account.name)}</h1>{html.note('bad', bad)}{html.note('good', good)}{made}"
@@ -112,8 +89,7 @@ class AccountHandler(DoorHandler):
             f"{html.field('label', 'What it is for', more='maxlength=80')}"
             '<button class="btn" type="submit">Make a token</button></form></section>'
             '<section class="card"><h2>Browsers that are logged in</h2>'
-            '<table aria-label="Browsers"><thead><tr><th>Browser</th>'
-            f"<th>From</th><th>Last seen</th><th></th></tr></thead><tbody>{browsers}</tbody></table></section>"
+            f"{html.table('Browsers', ('Browser', 'From', 'Last seen', ''), browsers)}</section>"
             f"{self._password_form(form) if account.has_password else ''}"
         )
         self.finish_page(html.page(self.request, "Account", body, wide=True, who=self.who), status)
@@ -123,7 +99,7 @@ class AccountHandler(DoorHandler):
         act = (
             '<span class="muted">this one</span>'
             if here
-            else _button(form, "log_out", login.id, "Log this browser out", "Log out")
+            else html.button(form, "log_out", login.id, "Log out", "Log this browser out")
         )
         return (
             f"<tr><td>{escape(browser_name(login.agent))}</td><td>{escape(login.address)}</td>"
@@ -164,13 +140,6 @@ def browser_name(agent: str) -> str:
             )
             return f"{name}, {system}" if system else name
     return agent[:60]
-
-
-def _button(form: str, action: str, identifier: str, label: str, text: str) -> str:
-    return (
-        f'<form method="post" class="bare">{form}{html.hidden("do", action)}{html.hidden("id", identifier)}'
-        f'<button class="btn small" type="submit" aria-label="{escape(label)}">{escape(text)}</button></form>'
-    )
 
 
 def account_routes(door: Door) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:

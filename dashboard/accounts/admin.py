@@ -10,16 +10,15 @@ from tornado.web import RequestHandler
 
 from dashboard.accounts import html
 from dashboard.accounts.admin_html import live, people_table
-from dashboard.accounts.door import Door, DoorHandler
-from dashboard.accounts.housekeeping import state_of
+from dashboard.accounts.door import Action, Door, FormsHandler
 from dashboard.accounts.log import LogTail
-from dashboard.accounts.login import STALE
+from dashboard.accounts.overview import state_of
 from dashboard.services import Services
 from dashboard.store import Role, StoreError
 from dashboard.store.logins import RESET
 
 
-class AdminHandler(DoorHandler):
+class AdminHandler(FormsHandler):
     """A page of forms; what changes by itself is fetched again by a small script (`?live`)."""
 
     def initialize(self, door: Door, **parts: Any) -> None:
@@ -30,16 +29,15 @@ class AdminHandler(DoorHandler):
 
     async def get(self) -> None:
         if self.get_query_argument("live", None) is None:
-            await self._show()
+            await self.show()
         else:
             state = await state_of(self._services, self._pages())
             self.finish_page(live(state, self._tail.lines, self.form_token()))
 
-    async def post(self) -> None:
-        if not self.check_form():
-            await self._show(bad=STALE, status=403)
-            return
-        actions: dict[str, Callable[[str], Any]] = {
+    @property
+    def actions(self) -> dict[str, Action]:
+        """What the forms of the page do."""
+        return {
             "add": self._add,
             "disable": self._disable,
             "enable": self._enable,
@@ -49,28 +47,18 @@ class AdminHandler(DoorHandler):
             "log_out": self._log_out,
             "cancel": self._cancel,
         }
-        action = actions.get(self.get_body_argument("do", ""))
-        try:
-            if action is None:
-                raise StoreError("This page cannot do that. Reload it and try again.")
-            said: dict[str, Any] = await action(self.get_body_argument("id", ""))
-        except StoreError as error:
-            await self._show(bad=str(error), status=422)
-            return
-        self.door.forget()
-        await self._show(**said)
 
     async def _add(self, _: str) -> dict[str, str]:
         store = self.door.store
         account = await self.ask(store.accounts.add, self.get_body_argument("name", ""))
         return {"good": f"{account.name} may choose a password by this link, once, for two days:"} | {
-            "link": await self._link(account.id)
+            "secret": await self._link(account.id)
         }
 
     async def _reset(self, account_id: str) -> dict[str, str]:
         account = await self._named(account_id)
         return {"good": f"{account} may choose a new password by this link, once, for two days:"} | {
-            "link": await self._link(account_id)
+            "secret": await self._link(account_id)
         }
 
     async def _link(self, account_id: str) -> str:
@@ -104,9 +92,9 @@ class AdminHandler(DoorHandler):
             raise StoreError("There is no such account.")
         return str(names[account_id])
 
-    async def _show(self, bad: str = "", good: str = "", link: str = "", status: int = 200) -> None:
+    async def show(self, bad: str = "", good: str = "", secret: str = "", status: int = 200) -> None:
         state, form = await state_of(self._services, self._pages()), self.form_token()
-        once = f'<p class="say good"><span class="secret">{escape(link)}</span></p>' if link else ""
+        once = f'<p class="say good"><span class="secret">{escape(secret)}</span></p>' if secret else ""
         body = (
             f"<h1>Admin</h1>{html.note('bad', bad)}{html.note('good', good)}{once}"
             f'<section class="card"><h2>People</h2>{people_table(state, form, self.who.id)}'

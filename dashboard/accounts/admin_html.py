@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from dashboard.accounts import html
-from dashboard.accounts.housekeeping import Person, State
+from dashboard.accounts.html import button, table
+from dashboard.accounts.overview import Person, State
 from dashboard.state.runs import clock
 from dashboard.store import Role
 
@@ -19,14 +19,14 @@ def people_table(state: State, form: str, me: str) -> str:
         f"<td>{clock(one.seen) if one.seen else 'never'}</td><td>{_actions(one, form, me)}</td></tr>"
         for one in state.people
     )
-    return _table("People", ("Name", "State", "Projects", "Disk", "Last seen", ""), rows)
+    return table("People", ("Name", "State", "Projects", "Disk", "Last seen", ""), rows)
 
 
 def live(state: State, log: Sequence[str], form: str) -> str:
     """What changes by itself: browsers, pages, queue, disk, log."""
     browsers = "".join(
         f"<tr><td>{escape(one.name)}</td><td>{escape(one.browser)}</td><td>{escape(one.address)}</td>"
-        f"<td>{clock(one.seen)}</td><td>{_button(form, 'log_out', one.id, 'Log out', f'Log {one.name} out')}</td></tr>"
+        f"<td>{clock(one.seen)}</td><td>{button(form, 'log_out', one.id, 'Log out', f'Log {one.name} out')}</td></tr>"
         for one in state.browsers
     )
     pages = "".join(
@@ -36,7 +36,7 @@ def live(state: State, log: Sequence[str], form: str) -> str:
     queue = "".join(
         f"<tr><td>{escape(state.names.get(one.account_id, 'nobody'))}</td><td>{escape(one.project)}</td>"
         f"<td>{escape(one.fitter)}</td><td>{escape(str(one.status))}</td><td>{clock(one.created)}</td>"
-        f"<td>{_button(form, 'cancel', one.id, 'Cancel', f'Cancel {one.fitter} of {one.project}')}</td></tr>"
+        f"<td>{button(form, 'cancel', one.id, 'Cancel', f'Cancel {one.fitter} of {one.project}')}</td></tr>"
         for one in state.queue
     )
     counts = f"{_count(state.workers, 'worker')}, {_count(len(state.queue), 'fit')} waiting or under way"
@@ -47,11 +47,11 @@ def live(state: State, log: Sequence[str], form: str) -> str:
     )
     return (
         f'<section class="card"><h2>Queue</h2><p class="muted">{counts}.</p>'
-        f"{_table('Queue', ('Of', 'Project', 'Fitter', 'State', 'Since', ''), queue) if queue else ''}</section>"
+        f"{table('Queue', ('Of', 'Project', 'Fitter', 'State', 'Since', ''), queue) if queue else ''}</section>"
         '<section class="card"><h2>Browsers that are logged in</h2>'
-        f"{_table('Browsers', ('Name', 'Browser', 'From', 'Last seen', ''), browsers)}</section>"
+        f"{table('Browsers', ('Name', 'Browser', 'From', 'Last seen', ''), browsers)}</section>"
         '<section class="card"><h2>Pages that are open</h2>'
-        f"{_table('Pages', ('Name', 'Page', 'Times'), pages) if pages else '<p class=muted>None.</p>'}</section>"
+        f"{table('Pages', ('Name', 'Page', 'Times'), pages) if pages else '<p class=muted>None.</p>'}</section>"
         f'<section class="card"><h2>Disk</h2><meter min="0" max="{state.disk_total}" value="{used}" '
         f'aria-label="Disk in use"></meter><p class="muted">{escape(words)}</p></section>'
         '<section class="card"><h2>The end of the log</h2>'
@@ -81,24 +81,12 @@ def _state(person: Person) -> str:
 
 
 def _actions(person: Person, form: str, me: str) -> str:
-    reset = _button(
+    reset = button(
         form, "reset", person.id, "Reset link", f"Make a link to reset the password of {person.name}"
     )
     if person.id == me:
         return reset
     other = ("user", "Make user") if person.role == Role.ADMIN else ("admin", "Make admin")
     gate = ("enable", "Enable") if person.disabled else ("disable", "Disable")
-    buttons = [_button(form, do, person.id, text, f"{text}: {person.name}") for do, text in (other, gate)]
+    buttons = [button(form, do, person.id, text, f"{text}: {person.name}") for do, text in (other, gate)]
     return " ".join([reset, *buttons])
-
-
-def _button(form: str, action: str, identifier: str, text: str, label: str) -> str:
-    return (
-        f'<form method="post" class="bare">{form}{html.hidden("do", action)}{html.hidden("id", identifier)}'
-        f'<button class="btn small" type="submit" aria-label="{escape(label)}">{escape(text)}</button></form>'
-    )
-
-
-def _table(label: str, heads: Sequence[str], rows: str) -> str:
-    head = "".join(f"<th>{escape(one)}</th>" for one in heads)
-    return f'<table aria-label="{escape(label)}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'

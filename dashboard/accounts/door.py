@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -14,15 +14,18 @@ from urllib.parse import urlsplit
 
 from tornado.web import HTTPError, RequestHandler
 
-from dashboard.accounts import html
+from dashboard.accounts import html, passwords
 from dashboard.accounts.doorkeeper import SESSION_COOKIE, Doorkeeper
 from dashboard.settings import Settings
-from dashboard.store import Store, StoreError, Who
+from dashboard.store import Account, Store, StoreError, Who
 
 FORM_COOKIE = "residua_form"
 FORM_FIELD = "form"
 HASHING_THREADS = 2
+STALE = "This page had been open for too long. Try again now."
 Answer = TypeVar("Answer")
+# Does something with what an id names ("" for none); what the page shows then: good, secret.
+Action = Callable[[str], Awaitable[dict[str, str]]]
 
 logger = logging.getLogger("residua.accounts")
 
@@ -99,6 +102,21 @@ class DoorHandler(RequestHandler):
         kept, sent = self.get_cookie(FORM_COOKIE, "") or "", self.get_body_argument(FORM_FIELD, "")
         return len(kept) >= 20 and hmac.compare_digest(kept.encode(), sent.encode())
 
+    async def identified(self, name: str, password: str) -> tuple[float, tuple[Account, str] | None]:
+        """Count an attempt at a password: the seconds to wait where there were too many, 0 where it was looked at, and
+        then whose it is with its hash; None where name and password do not belong together, known or not.
+        """
+        door, store = self.door, self.door.store
+        async with door.counting:
+            wait = await self.ask(store.attempts.begin, name, self.address)
+        if wait > 0:
+            return wait, None
+        found = await self.ask(store.accounts.password_of, name)
+        if not await door.hash(passwords.matches, password, None if found is None else found[1]):
+            return 0.0, None
+        await self.ask(store.attempts.succeeded, name, self.address)
+        return 0.0, found
+
     def put_cookie(self, name: str, value: str, days: float | None = None) -> None:
         """Set a cookie that scripts cannot read; over https it never goes over anything else."""
         self.set_cookie(
@@ -134,6 +152,34 @@ class DoorHandler(RequestHandler):
 
     def log_exception(self, *arguments: Any) -> None:
         """Errors are logged once, in `write_error`."""
+
+
+class FormsHandler(DoorHandler):
+    """A page of forms; each does one thing and shows the page again."""
+
+    @property
+    def actions(self) -> dict[str, Action]:
+        """What the forms of the page do, by the value of their field `do`."""
+        raise NotImplementedError
+
+    async def show(self, bad: str = "", good: str = "", secret: str = "", status: int = 200) -> None:
+        """Send the page, with what is to be said on it; a secret is told only this once."""
+        raise NotImplementedError
+
+    async def post(self) -> None:
+        if not self.check_form():
+            await self.show(STALE, status=403)
+            return
+        action = self.actions.get(self.get_body_argument("do", ""))
+        try:
+            if action is None:
+                raise StoreError("This page cannot do that. Reload it and try again.")
+            said = await action(self.get_body_argument("id", ""))
+        except StoreError as error:
+            await self.show(str(error), status=422)
+            return
+        self.door.forget()
+        await self.show(good=said.get("good", ""), secret=said.get("secret", ""))
 
 
 def local_path(text: str) -> str:

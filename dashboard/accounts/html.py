@@ -1,8 +1,8 @@
-"""Plain pages without scripts: log-in, account, refusals. What a person or a request said is escaped here."""
+"""Plain pages: log-in, account, admin, refusals. What a person or a request said is escaped here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape as escape
 
 from tornado.httputil import HTTPServerRequest
@@ -81,3 +81,17 @@ def field(name: str, label: str, *, kind: str = "text", value: str = "", more: s
         f'<label class="labelled"><span>{escape(label)}</span>'
         f'<input class="field" name="{escape(name)}" type="{escape(kind)}" value="{escape(value)}" {more}></label>'
     )
+
+
+def button(form: str, action: str, identifier: str, text: str, label: str) -> str:
+    """A form of one button, that does something with what an id names; `form` is its hidden token."""
+    return (
+        f'<form method="post" class="bare">{form}{hidden("do", action)}{hidden("id", identifier)}'
+        f'<button class="btn small" type="submit" aria-label="{escape(label)}">{escape(text)}</button></form>'
+    )
+
+
+def table(label: str, heads: Sequence[str], rows: str) -> str:
+    """A table of rows that are safe HTML already."""
+    head = "".join(f"<th>{escape(one)}</th>" for one in heads)
+    return f'<table aria-label="{escape(label)}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'

@@ -7,13 +7,12 @@ from typing import Any
 from tornado.web import RequestHandler
 
 from dashboard.accounts import html, passwords
-from dashboard.accounts.door import Door, DoorHandler, local_path, logger
+from dashboard.accounts.door import STALE, Door, DoorHandler, local_path, logger
 from dashboard.accounts.doorkeeper import LINK_COOKIE, MOST_LINKS, SESSION_COOKIE
 from dashboard.store import NotFound
 from dashboard.store.logins import RESET
 
 WRONG = "This name and password do not belong together. Small and capital letters differ in passwords."
-STALE = "This page had been open for too long. Try again now."
 
 
 class LoginHandler(DoorHandler):
@@ -34,22 +33,17 @@ class LoginHandler(DoorHandler):
             self._show(after, name, STALE, 403)
             return
         door, store = self.door, self.door.store
-        async with door.counting:
-            wait = await self.ask(store.attempts.begin, name, self.address)
+        wait, found = await self.identified(name, password)
         if wait > 0:
             logger.warning("Too many failed log-ins as %r from %s", name[:60], self.address)
             self.set_header("Retry-After", str(int(wait) + 1))
             self._show(after, name, f"Too many failed attempts. Try again in {_duration(wait)}.", 429)
             return
-        found = await self.ask(store.accounts.password_of, name)
-        kept = None if found is None else found[1]
-        matched = await door.hash(passwords.matches, password, kept)
-        if not matched or found is None:
+        if found is None:
             logger.warning("Failed log-in as %r from %s", name[:60], self.address)
             self._show(after, name, WRONG, 401)
             return
         account, kept = found
-        await self.ask(store.attempts.succeeded, name, self.address)
         if passwords.outdated(kept):
             await self.ask(store.accounts.rehash, account.id, await door.hash(passwords.hashed, password))
         if self.who.login:

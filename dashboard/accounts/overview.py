@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -107,8 +107,6 @@ def open_pages(requests: list[Any]) -> tuple[tuple[str, str, int], ...]:
 
 async def state_of(services: Services, requests: list[Any]) -> State:
     """Everything the page shows now."""
-    from dataclasses import replace
-
     return replace(await asyncio.to_thread(gather, services), pages=open_pages(requests))
 
 
