@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.parameters.space import whole_turns
 from engine.problem import Problem
 
 RESAMPLINGS = {
@@ -33,9 +34,7 @@ def resampled(
 
 def unwrapped_near(problem: Problem, x: np.ndarray, near: np.ndarray) -> np.ndarray:
     """Return ``x`` with angles brought to within half a period of those of ``near``, both (free,)."""
-    period = np.nan_to_num(problem.space.period, nan=np.inf)
-    turns = np.where(np.isfinite(period), np.round((near - x) / period), 0.0)
-    return np.asarray(x + np.where(turns != 0, turns * np.where(np.isfinite(period), period, 0.0), 0.0))
+    return np.asarray(x - whole_turns(x - near, problem.space.period))
 
 
 def _shuffled_blocks(

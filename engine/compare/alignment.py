@@ -9,6 +9,7 @@ from itertools import groupby
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from engine.parameters.space import whole_turns
 from engine.problem import Problem
 from engine.results import FitResult, Status
 
@@ -77,9 +78,7 @@ def align(problems: Mapping[str, Problem], results: Mapping[str, FitResult]) -> 
 def difference(a: np.ndarray, b: np.ndarray, periods: np.ndarray) -> np.ndarray:
     """Return a - b, of angles the nearest way round; shapes broadcast, ``periods`` nan where there is none."""
     plain = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
-    turn = np.where(np.isfinite(periods), periods, np.inf)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(np.isfinite(turn), plain - turn * np.round(plain / turn), plain))
+    return np.asarray(plain - whole_turns(plain, periods))
 
 
 def _columns(vector: np.ndarray, result: FitResult, names: tuple[str, ...]) -> np.ndarray:

@@ -119,6 +119,16 @@ class Work:
         return self.problem.cost(x)
 
 
+def run_through(moves: Moves, start: Move) -> tuple[Move, Outcome]:
+    """Return where a fitter ends without telling of its moves: the last of them (``start`` where none), the outcome."""
+    move = start
+    while True:
+        try:
+            move = next(moves)
+        except StopIteration as stop:
+            return move, stop.value
+
+
 class Fitter(param.Parameterized):
     """A method; its options are declared as params, with default, bounds and doc.
 

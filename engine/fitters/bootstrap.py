@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import param
 
-from engine.fitters.base import Fitter, Move, Moves, Outcome, Stop, Work
+from engine.fitters.base import Fitter, Move, Moves, Outcome, Stop, Work, run_through
 from engine.fitters.lm import LevenbergMarquardt
 from engine.linalg import invert
 from engine.resample import RESAMPLINGS, resampled, unwrapped_near
@@ -96,11 +96,6 @@ class BootstrapFits(Fitter):
 
 def _end(work: Work) -> np.ndarray | None:
     """Where lm ends, (free,); None where that is no finite model."""
-    moves = LevenbergMarquardt().moves(work)
-    while True:
-        try:
-            next(moves)
-        except StopIteration as stop:
-            outcome: Outcome = stop.value
-            good = outcome.status is not Status.NOT_FINITE and bool(np.isfinite(outcome.x).all())
-            return outcome.x if good else None
+    _, outcome = run_through(LevenbergMarquardt().moves(work), Move(work.start, np.inf))
+    good = outcome.status is not Status.NOT_FINITE and bool(np.isfinite(outcome.x).all())
+    return outcome.x if good else None

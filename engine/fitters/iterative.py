@@ -14,7 +14,7 @@ import numpy as np
 import param
 
 from engine.errors import OptionError, did_you_mean
-from engine.fitters.base import Fitter, Move, Moves, Outcome, Work
+from engine.fitters.base import Fitter, Move, Moves, Outcome, Work, run_through
 from engine.fitters.newton import allowance, arrived
 from engine.results import Status
 
@@ -56,13 +56,7 @@ class _ByPieces(Fitter):
             for name, members in next(passes):
                 keep = sorted(set(members))
                 part = work.restricted(keep, x)
-                piece = Move(part.start, here.chi2)
-                inner = method.moves(part)
-                try:
-                    while True:
-                        piece = next(inner)
-                except StopIteration as stop:
-                    outcome: Outcome = stop.value
+                piece, outcome = run_through(method.moves(part), Move(part.start, here.chi2))
                 if outcome.status is Status.NOT_FINITE:
                     return Outcome(Status.NOT_FINITE, x, f"This happened while {name} was fitted.")
                 x = x.copy()

@@ -11,6 +11,14 @@ from engine.errors import ParameterError, did_you_mean
 from engine.parameters.parameter import Parameter
 
 
+def whole_turns(apart: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """Return the multiple of the period that is nearest to ``apart``; 0 where the period is not finite."""
+    known = np.isfinite(period)
+    turn = np.where(known, period, 1.0)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, turn * np.round(apart / turn), 0.0)
+
+
 class ParameterSpace:
     """Free parameters x, all parameters theta, and the links between them.
 

@@ -17,6 +17,10 @@ from engine.samplers.density import Density, Point
 _BEST_ACCEPTANCE = 0.234
 # Proposals of a single chain that are evaluated in one batch.
 _MOST_TOGETHER = 6
+# So many of them as are likely to be of use: this part of the mean wait for one that is accepted, which is known from
+# about so many proposals.
+_OF_THE_WAIT = 0.7
+_MEMORY = 50
 
 
 class Metropolis(ChainSampler):
@@ -124,7 +128,7 @@ class RandomWalks:
         is that which single steps make.
         """
         (rng,), size = self._rngs, self._w.shape[1]
-        count = max(1, min(round(0.7 / max(self._accepted, 1e-3)), _MOST_TOGETHER))
+        count = max(1, min(round(_OF_THE_WAIT / max(self._accepted, 1e-3)), _MOST_TOGETHER))
         while len(self._drawn) < count:
             self._drawn.append((np.asarray(rng.standard_normal(size)), rng.uniform()))
         together = [self._drawn[i] for i in range(count)]
@@ -137,7 +141,7 @@ class RandomWalks:
             if accepted[i]:
                 self._w = trial[row]
                 self._here = Point(there.x[row], there.log_density[row], there.gradient[row], there.chi2[row])
-            self._accepted += (accepted[i] - self._accepted) / 50
+            self._accepted += (accepted[i] - self._accepted) / _MEMORY
             done.append(self._round(rate[row], accepted[row], self._step))
             if accepted[i]:
                 break
@@ -164,7 +168,7 @@ class RandomWalks:
     def _adapt(self, rate: np.ndarray) -> None:
         """Robbins & Monro (1951): a little longer where all chains together accepted too much, ever less so.
 
-        The step kept is the mean of the second half of what was tried; Polyak & Juditsky (1992).
+        The step kept is the mean of the last third of what was tried; Polyak & Juditsky (1992).
         """
         if self._number <= self._adapt_until:
             # A new shape of the proposals needs another step.

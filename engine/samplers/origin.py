@@ -12,6 +12,7 @@ from engine.fitters.base import Move, Moves, Outcome, Work
 from engine.fitters.lm import LevenbergMarquardt
 from engine.fitters.search_box import scattered
 from engine.linalg import invert
+from engine.parameters.space import whole_turns
 from engine.problem import NormalEquations
 from engine.results import Status
 from engine.samplers.modes import renamed
@@ -123,9 +124,7 @@ def _places(
 
 def _near(work: Work, apart: np.ndarray, normal: NormalEquations) -> bool:
     """True where two places differ by less than a small part of every parameter's conditional sigma, or by turns."""
-    period = work.space.period
-    turns = np.where(np.isfinite(period), np.round(apart / period), 0.0)
-    apart = apart - turns * np.where(np.isfinite(period), period, 0.0)
+    apart = apart - whole_turns(apart, work.space.period)
     return bool((np.abs(apart) * np.sqrt(np.maximum(np.diag(normal.hessian), 0.0)) < _SAME).all())
 
 
