@@ -32,6 +32,7 @@ from engine.outputs import plain, versions
 
 # More parameters than these make a corner plot that nobody can read on a page.
 MOST_IN_CORNER = 8
+MAPS = "Data, model, and residual in units of the noise."
 LOADING = 'problem = engine.load("fit.yaml")'
 CITATION = """@software{residua,
   author  = {{The Residua authors}},
@@ -90,7 +91,7 @@ def opening(fits: Sequence[Fit]) -> list[Block]:
                 ("seconds", f"{result.seconds:.2f}"),
             )
         ),
-        Figure("maps", (best,), "Data, model, and residual in units of the noise."),
+        Figure("maps", (best,), MAPS),
         parameters(best),
     ]
     if len(fits) > 1:
@@ -117,7 +118,7 @@ def cells(fits: Sequence[Fit], loading: str = LOADING) -> list[Block]:
         ]
     blocks += [
         Code(f"plots.maps(problem, {best.variable})"),
-        Figure("maps", (best,), "Data, model, and residual in units of the noise.", again=True),
+        Figure("maps", (best,), MAPS, again=True),
     ]
     corner = posterior(fits)
     blocks += [Heading("Posterior", 3), *corner] if corner else []

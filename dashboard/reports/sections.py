@@ -24,7 +24,6 @@ from engine.compare import differing_images
 _REFERENCE = re.compile(r"file:([a-z0-9]+)")
 _FIRST = "import engine\nfrom engine import plots\n\ndescription = {!r}"
 _SKY = {"name": "sky", "model": "flat sky"}
-_MAPS = "Data, model, and residual in units of the noise."
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,8 @@ class _Replay:
     def _become(self, after: Mapping[str, Any]) -> list[str]:
         """Lines that lead from where the cells above stand to ``after``, which is where it then stands."""
         lines = []
-        if self._latest is not None and _adopted(after, self._latest):
+        same = self._description.get("components") == after.get("components")
+        if not same and self._latest is not None and _adopted(after, self._latest):
             lines.append(
                 f'description["components"] = problem.describe({self._latest.variable}.values)["components"]'
             )
@@ -187,7 +187,11 @@ class _Replay:
         ]
         self._latest = fit
         self._ran.add(run_id)
-        shown: list[Block] = [Code("\n".join(lines)), Printed(str(fit.result)), Figure("maps", (fit,), _MAPS)]
+        shown: list[Block] = [
+            Code("\n".join(lines)),
+            Printed(str(fit.result)),
+            Figure("maps", (fit,), compose.MAPS),
+        ]
         return [*shown, *(compose.posterior([fit]) if fit.result.draws is not None else [])]
 
     def _comparison(self, run_ids: Sequence[str]) -> list[Block]:
