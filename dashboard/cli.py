@@ -12,6 +12,7 @@ import typer
 
 from dashboard.commands import talk
 from dashboard.commands.cluster_options import cluster_commands
+from dashboard.commands.data_options import Config, Database, DataDir, Json
 from dashboard.commands.users_options import users_app
 
 app = typer.Typer(
@@ -24,7 +25,6 @@ app = typer.Typer(
 )
 
 Description = Annotated[Path, typer.Argument(metavar="FIT.yaml", help="The fit description (YAML or JSON).")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Threads = Annotated[
     int,
     typer.Option("--threads", min=0, help="Threads to compute with; 0 takes one, or for large images all."),
@@ -219,17 +219,6 @@ def example(
 
         path = engine.write_example(name, folder)
         print(f"{path}\nFit it with: residua fit {path} --out {folder / 'result'}")
-
-
-DataDir = Annotated[
-    str | None, typer.Option("--data-dir", metavar="DIR", help="Folder of projects, images and results.")
-]
-Database = Annotated[
-    str | None, typer.Option("--database", metavar="URL", help="Postgres, where the records are kept there.")
-]
-Config = Annotated[
-    str | None, typer.Option("--config", metavar="FILE.toml", help="The settings file of `residua serve`.")
-]
 
 
 @app.command()

@@ -15,7 +15,7 @@ from dashboard.accounts.log import LogTail
 from dashboard.accounts.overview import state_of
 from dashboard.services import Services
 from dashboard.store import Role, StoreError
-from dashboard.store.logins import RESET
+from dashboard.store.people import RESET
 
 
 class AdminHandler(FormsHandler):

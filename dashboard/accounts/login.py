@@ -10,7 +10,7 @@ from dashboard.accounts import html, passwords
 from dashboard.accounts.door import STALE, Door, DoorHandler, local_path, logger
 from dashboard.accounts.doorkeeper import LINK_COOKIE, MOST_LINKS, SESSION_COOKIE
 from dashboard.store import NotFound
-from dashboard.store.logins import RESET
+from dashboard.store.people import RESET
 
 WRONG = "This name and password do not belong together. Small and capital letters differ in passwords."
 

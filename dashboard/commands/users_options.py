@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from dashboard.commands.data_options import Config, Database, DataDir, Json
+
 users_app = typer.Typer(
     help="Who can log in (residua serve --accounts local).",
     no_args_is_help=True,
@@ -16,15 +18,6 @@ users_app = typer.Typer(
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name that somebody logs in with.")]
 Stdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input, one line.")
-]
-DataDir = Annotated[
-    str | None, typer.Option("--data-dir", metavar="DIR", help="Folder of projects, images and results.")
-]
-Database = Annotated[
-    str | None, typer.Option("--database", metavar="URL", help="Postgres, where the records are kept there.")
-]
-Config = Annotated[
-    str | None, typer.Option("--config", metavar="FILE.toml", help="The settings file of `residua serve`.")
 ]
 
 
@@ -54,7 +47,7 @@ def list_(
     data_dir: DataDir = None,
     database: Database = None,
     config: Config = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List the accounts."""
     from dashboard.commands import users

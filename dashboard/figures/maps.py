@@ -25,6 +25,8 @@ from dashboard.figures.palettes import IMAGE_PALETTES, RESIDUAL_PALETTES
 BRIGHTNESS = IMAGE_PALETTES["viridis"]
 SIGNED = RESIDUAL_PALETTES["blue-red"]
 GAMMA = 256
+# Below an image: its color bar and the numbers of that, in pixels.
+COLORS_HEIGHT = 38
 
 
 def shared_ranges(shape: tuple[int, int], origin: tuple[int, int] = (0, 0)) -> tuple[Range1d, Range1d]:
@@ -33,9 +35,6 @@ def shared_ranges(shape: tuple[int, int], origin: tuple[int, int] = (0, 0)) -> t
         Range1d(origin[0] - 0.5, origin[0] + shape[1] - 0.5),
         Range1d(origin[1] - 0.5, origin[1] + shape[0] - 0.5),
     )
-
-
-COLORS_HEIGHT = 38
 
 
 def map_panel(

@@ -39,6 +39,7 @@ from dashboard.jobs.watch import CANCEL_FLAG, LEAVE_FLAG
 from dashboard.jobs.worker import LOST, Outcome
 from dashboard.jobs.workers import MEMORY_TOPIC, TOPIC, Workers, every
 from dashboard.store import Run, RunStatus, Store, StoreError
+from dashboard.store.files import bytes_below
 from dashboard.store.queue import Entry
 
 TICK_SECONDS = 1.0
@@ -264,7 +265,7 @@ class Dispatcher:
             error=verdict.error and verdict.error[:4000],
             converged=verdict.converged,
             chi2_dof=verdict.chi2_dof,
-            bytes=endings.size_of(folder),
+            bytes=bytes_below(folder),
         )
         self._forget(run)
         endings.tidy(folder)

@@ -119,15 +119,6 @@ def on_disk(folder: Path) -> Verdict | None:
         return None
 
 
-def size_of(folder: Path) -> int:
-    """Bytes of the files in a run's folder."""
-    total = 0
-    with suppress(OSError):
-        for path in folder.rglob("*"):
-            total += path.stat().st_size if path.is_file() else 0
-    return total
-
-
 def tidy(folder: Path) -> None:
     """Remove what only a running fit needs."""
     with suppress(OSError):

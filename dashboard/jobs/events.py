@@ -21,6 +21,11 @@ KEPT_ENDED = 8
 logger = logging.getLogger("residua.jobs")
 
 
+def is_end(event: Event) -> bool:
+    """Whether a run is over with this."""
+    return event["type"] == "state" and event["status"] in ("finished", "failed", "cancelled")
+
+
 class EventHub:
     """Fans events out. Each listener is called on the event loop it subscribed from.
 
@@ -96,7 +101,7 @@ class EventHub:
         if len(events) > KEPT_STEPS:
             # A curve of 2000 points needs no more: keep every other step of the older half.
             events[: KEPT_STEPS // 2] = events[: KEPT_STEPS // 2 : 2]
-        if event["type"] == "state" and event["status"] in ("finished", "failed", "cancelled"):
+        if is_end(event):
             self._ended[run_id] = None
             for older in list(self._ended)[:-KEPT_ENDED]:
                 self._events[older] = [one for one in self._events.get(older, ()) if one["type"] == "state"]

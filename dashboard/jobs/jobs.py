@@ -11,7 +11,7 @@ from typing import Any
 from distributed import Security
 
 from dashboard.jobs.dispatcher import Dispatcher, state_event
-from dashboard.jobs.events import Event, EventHub
+from dashboard.jobs.events import Event, EventHub, is_end
 from dashboard.jobs.limits import Limits, check_submission
 from dashboard.jobs.order import QUICK_SECONDS, SAMPLER_SECONDS
 from dashboard.jobs.tasks import Tasks
@@ -121,7 +121,7 @@ class Jobs:
     def events(self, run_id: str) -> list[Event]:
         """The events of a run so far; of a run from before this server's start, what its result tells."""
         found = self._hub.events(run_id)
-        over = bool(found) and found[-1].get("status") in ("finished", "failed", "cancelled")
+        over = bool(found) and is_end(found[-1])
         if not found or (over and not any(event["type"] == "step" for event in found)):
             return self._events_on_disk(run_id)
         return found

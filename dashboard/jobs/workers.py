@@ -81,21 +81,6 @@ class Workers:
         # A worker of our own that is being started again counts: what is given to it waits a second.
         return Slots(self._n_workers if self._cluster is not None else plain, with_gpu)
 
-    def facts(self) -> list[dict[str, Any]]:
-        """What is known of each worker: address, host, threads, resources, memory in use and allowed in bytes."""
-        return [
-            {
-                "address": address,
-                "host": one["host"],
-                "threads": one["nthreads"],
-                "gpu": bool(one["resources"].get(GPU)),
-                "memory": one["metrics"].get("memory", 0),
-                "memory_limit": one["memory_limit"] or 0,
-                "cpu": one["metrics"].get("cpu", 0.0),
-            }
-            for address, one in self._workers().items()
-        ]
-
     @property
     def count(self) -> int:
         """How many worker processes are there now."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from dashboard.figures.palettes import fitter_color
 from dashboard.jobs.jobs import Standing
+from dashboard.jobs.limits import megabytes
 from dashboard.state.compare import label
 from dashboard.state.forecast import in_words
 from dashboard.store import RunStatus
@@ -39,7 +40,7 @@ def queue_rows(
             "since": _since(entry).timestamp(),
             "expected": "" if entry.expected_seconds is None else in_words(entry.expected_seconds),
             "progress": progress(entry, standing.steps.get(entry.id)),
-            "memory": _memory(standing.memory.get(entry.id, 0)),
+            "memory": megabytes(size) if (size := standing.memory.get(entry.id, 0)) else "",
             "stopping": entry.id in asked,
         }
         for entry in entries
@@ -84,9 +85,3 @@ def _place(entry: Entry, standing: Standing) -> int:
 def _since(entry: Entry) -> datetime:
     running = entry.status is RunStatus.RUNNING and entry.started is not None
     return entry.started if running and entry.started else entry.created
-
-
-def _memory(size: int) -> str:
-    if not size:
-        return ""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

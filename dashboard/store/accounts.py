@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from dashboard.store.errors import NotAllowed, NotFound, StoreError
 from dashboard.store.models import AccountRow, LoginRow, ProjectRow, TokenRow
 from dashboard.store.names import new_id
-from dashboard.store.people import LOCAL, Account, Role, Who
+from dashboard.store.people import LOCAL, RESET, Account, Role, Who
 
 _NAME = re.compile(r"[\w.@+-]{1,60}")
 
@@ -92,9 +92,7 @@ class Accounts:
             row = self._row(session, account_id)
             row.password = password
             _log_out(session, account_id, keep_login)
-            session.execute(
-                delete(TokenRow).where(TokenRow.account_id == account_id, TokenRow.kind == "reset")
-            )
+            session.execute(delete(TokenRow).where(TokenRow.account_id == account_id, TokenRow.kind == RESET))
 
     def rehash(self, account_id: str, password: str) -> None:
         """Keep the same password under another hash."""
@@ -153,6 +151,12 @@ class Accounts:
     def _only_admins(self) -> None:
         if not self._who.is_admin:
             raise NotAllowed("Only admins may do this.")
+
+
+def active(session: Session, account_id: str) -> AccountRow | None:
+    """The account as it is now; None where there is none, or it is disabled."""
+    account = session.get(AccountRow, account_id) if account_id else None
+    return None if account is None or account.disabled else account
 
 
 def account_of(row: AccountRow) -> Account:

@@ -22,7 +22,7 @@ from sqlalchemy import JSON, Connection, DateTime, MetaData, Table, select
 
 from dashboard.store.database import connect, dump_json, finish, load_json, lock, name_of
 from dashboard.store.errors import StoreError
-from dashboard.store.files import Files, sha256_of
+from dashboard.store.files import Files, bytes_below, sha256_of
 from dashboard.store.lock import FolderLock
 from dashboard.store.migrations import UnknownLayout, layout_of, migrate, newest
 from dashboard.store.names import is_id
@@ -214,7 +214,7 @@ def _copy(rows: Rows, source: Path, target: Path, on_copied: Callable[[int], Non
             raise StoreError(f"{record['id'][:40]!r} is no run's name: this backup was changed.")
         if RunStatus(record["status"]).ended and (source / part).is_dir():
             shutil.copytree(source / part, target / part, ignore=_NOT_KEPT, dirs_exist_ok=True)
-            size += sum(path.stat().st_size for path in (target / part).rglob("*") if path.is_file())
+            size += bytes_below(target / part)
         count += 1
         on_copied(count)
     return Report(len(rows.get("project", [])), len(names), len(rows.get("run", [])), size, tuple(damaged))

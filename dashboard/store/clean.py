@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from dashboard.store.database import connect, name_of
 from dashboard.store.errors import StoreError
+from dashboard.store.files import bytes_below
 from dashboard.store.migrations import layout_of
 from dashboard.store.models import FileRow, RunRow
 
@@ -57,12 +58,12 @@ def _leftovers(data_dir: Path, connection: Connection, now: float) -> Iterator[L
     runs = set(connection.scalars(select(RunRow.id)))
     for path in contents:
         if path.name not in hashes:
-            yield Leftover(CONTENT, path, _size(path))
+            yield Leftover(CONTENT, path, bytes_below(path))
     for path in folders:
         if path.name not in runs:
-            yield Leftover(RUN, path, _size(path))
+            yield Leftover(RUN, path, bytes_below(path))
     for path in uploads:
-        yield Leftover(UPLOAD, path, _size(path))
+        yield Leftover(UPLOAD, path, bytes_below(path))
 
 
 def _old(folder: Path, pattern: str, before: float) -> list[Path]:
@@ -85,11 +86,3 @@ def _removed(one: Leftover) -> bool:
     except OSError:
         return False
     return True
-
-
-def _size(path: Path) -> int:
-    total = 0
-    with suppress(OSError):
-        for part in [path, *path.rglob("*")] if path.is_dir() else [path]:
-            total += part.stat().st_size if part.is_file() else 0
-    return total

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -117,3 +118,12 @@ class Files:
     def remove(self, sha256: str) -> None:
         """Delete a content; the caller knows that nothing refers to it."""
         self.path(sha256).unlink(missing_ok=True)
+
+
+def bytes_below(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder; of what goes away meanwhile, what was seen before."""
+    total = 0
+    with suppress(OSError):
+        for part in [path, *path.rglob("*")] if path.is_dir() else [path]:
+            total += part.stat().st_size if part.is_file() else 0
+    return total

@@ -8,18 +8,17 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from dashboard.store.accounts import account_of
+from dashboard.store.accounts import account_of, active
 from dashboard.store.errors import NotAllowed, NotFound, StoreError
-from dashboard.store.models import AccountRow, LoginRow, TokenRow
+from dashboard.store.models import LoginRow, TokenRow
 from dashboard.store.names import display_title, new_id
-from dashboard.store.people import LOCAL, Account, Login, Token, Who
+from dashboard.store.people import API, LOCAL, RESET, Account, Login, Token, Who
 from dashboard.store.secrets import new_secret, sha256_text
 
 # How often a log-in or a token that is used says so in the database.
 SEEN_EVERY = timedelta(minutes=2)
 RESET_TIME = timedelta(days=2)
 MOST_TOKENS = 50
-API, RESET = "api", "reset"
 
 
 class Logins:
@@ -58,8 +57,8 @@ class Logins:
             login = session.get(LoginRow, login_id)
             if login is None or login.expires < now:
                 return None
-            account = session.get(AccountRow, login.account_id)
-            if account is None or account.disabled:
+            account = active(session, login.account_id)
+            if account is None:
                 return None
             if now - login.seen > SEEN_EVERY:
                 login.seen = now
@@ -128,8 +127,8 @@ class Logins:
             token = session.scalar(select(TokenRow).where(TokenRow.hash == sha256_text(secret)))
             if token is None or token.kind != kind or (token.expires is not None and token.expires < now):
                 return None
-            account = session.get(AccountRow, token.account_id)
-            if account is None or account.disabled:
+            account = active(session, token.account_id)
+            if account is None:
                 return None
             if token.used is None or now - token.used > SEEN_EVERY:
                 token.used = now

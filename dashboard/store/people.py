@@ -14,6 +14,10 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+# What a token is for: scripts, or a new password.
+API, RESET = "api", "reset"
+
+
 class Reach(IntEnum):
     """How far somebody may go with a project; each includes those before it."""
 

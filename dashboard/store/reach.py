@@ -7,8 +7,9 @@ from collections.abc import Callable
 from sqlalchemy import ColumnElement, false, or_, select, true
 from sqlalchemy.orm import Session
 
+from dashboard.store.accounts import active
 from dashboard.store.errors import NotAllowed, NotFound
-from dashboard.store.models import AccountRow, LinkRow, ProjectRow, RunRow, ShareRow
+from dashboard.store.models import LinkRow, ProjectRow, RunRow, ShareRow
 from dashboard.store.names import is_id
 from dashboard.store.people import Reach, Role, Who
 
@@ -28,7 +29,8 @@ def reach_of(session: Session, who: Who, project_id: str) -> Reach:
         return Reach.NONE
     if who.local:
         return Reach.OWN
-    account = _active(session, who)
+    # Disabled since the request began, an account may do nothing any more.
+    account = active(session, who.id)
     if account is not None:
         if account.role == Role.ADMIN or project.owner_id == account.id:
             return Reach.OWN
@@ -59,16 +61,10 @@ def check(session: Session, who: Who, project_id: str, need: Reach, noun: str = 
 
 def visible(session: Session, who: Who) -> ColumnElement[bool]:
     """A condition on projects: those that somebody finds in their list (links are not among them)."""
-    account = _active(session, who)
+    account = active(session, who.id)
     if who.local or (account is not None and account.role == Role.ADMIN):
         return true()
     if account is None:
         return false()
     lent = select(ShareRow.project_id).where(ShareRow.account_id == account.id)
     return or_(ProjectRow.owner_id == account.id, ProjectRow.id.in_(lent))
-
-
-def _active(session: Session, who: Who) -> AccountRow | None:
-    """The account as it is now: disabled since the request began, it may do nothing any more."""
-    account = session.get(AccountRow, who.id) if who.id else None
-    return None if account is None or account.disabled else account

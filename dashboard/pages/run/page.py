@@ -13,7 +13,7 @@ import engine
 from dashboard import ui
 from dashboard.figures.convergence import convergence_curves
 from dashboard.figures.palettes import fitter_color
-from dashboard.jobs.events import Event
+from dashboard.jobs.events import Event, is_end
 from dashboard.pages import links as pages
 from dashboard.pages.later import Later
 from dashboard.pages.run.chains import DiagnosticsSection, TracesSection
@@ -174,7 +174,7 @@ class RunPage:
             if not self._steps:
                 asyncio.get_running_loop().call_later(FLUSH_SECONDS, lambda: self.later(self._flush))
             self._steps.append(event)
-        elif event["type"] == "state" and event["status"] in ("finished", "failed", "cancelled"):
+        elif is_end(event):
             self.close()
             soon(self.start())
 
