@@ -13,6 +13,7 @@ class Status(Enum):
     """How a fit ended; the value is the sentence that a person reads."""
 
     CONVERGED = "Converged: the remaining distance to the minimum is far below the uncertainties."
+    ONE_MODE = "Converged in one of several modes, which differ in names alone: identical components could swap them."
     AT_BOUND = "Converged onto a bound: a parameter at its limit is not measured. Widen the bound, or fix it."
     DEGENERATE = (
         "Degenerate: some combination of parameters hardly changes the model. Fix or link one of them."
@@ -32,8 +33,8 @@ class Status(Enum):
 
     @property
     def converged(self) -> bool:
-        """True only for a minimum inside the bounds with every parameter measured."""
-        return self is Status.CONVERGED
+        """True only for a minimum, or a mode, inside the bounds with every parameter measured."""
+        return self in (Status.CONVERGED, Status.ONE_MODE)
 
 
 @dataclass(frozen=True)

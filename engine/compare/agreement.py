@@ -14,7 +14,7 @@ from engine.results import FitResult, Status
 # Two runs agree where no parameter differs by more sigma than this.
 AGREE = 1.0
 # These have arrived somewhere, and where is worth comparing, even if not every parameter is measured.
-_ARRIVED = (Status.CONVERGED, Status.AT_BOUND, Status.DEGENERATE)
+_ARRIVED = (Status.CONVERGED, Status.ONE_MODE, Status.AT_BOUND, Status.DEGENERATE)
 
 
 @dataclass(frozen=True)

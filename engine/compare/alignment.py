@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from engine.parameters.space import whole_turns
 from engine.problem import Problem
-from engine.results import FitResult, Status
+from engine.results import FitResult
 
 # Names are exchanged only where that brings the components this many times nearer.
 _CLEARLY = 4.0
@@ -128,7 +128,7 @@ def _without_swaps(
 def reference(results: Mapping[str, FitResult]) -> int:
     """Return the number of the run to measure others by: of the lowest chi2 among the converged, or of all."""
     chi2 = np.array([result.chi2 for result in results.values()], dtype=float)
-    usable = np.array([result.status is Status.CONVERGED for result in results.values()])
+    usable = np.array([result.converged for result in results.values()])
     chi2 = np.where(np.isfinite(chi2), chi2, np.inf)
     return int(np.argmin(np.where(usable, chi2, np.inf) if usable.any() else chi2))
 

@@ -88,15 +88,14 @@ def identical_components(problem: Problem) -> list[list[Component]]:
     return [found for found in kinds.values() if 1 < len(found) <= _MOST]
 
 
-def other_orders_in_words(problem: Problem) -> str:
-    """Return a sentence where identical components give the posterior more modes like any one, else nothing."""
+def one_of_in_words(problem: Problem) -> str:
+    """Return "one of 6 modes ...", where identical components give the posterior modes like any one, else nothing."""
     sets = identical_components(problem)
     if not sets:
         return ""
-    more = math.prod(math.factorial(len(components)) for components in sets) - 1
+    count = math.prod(math.factorial(len(components)) for components in sets)
     names = "; ".join(" and ".join(component.name for component in components) for components in sets)
-    modes = "one more mode" if more == 1 else f"{more} more modes"
-    return f"The posterior has {modes} just like this one, with names swapped ({names} are identical)."
+    return f"one of {count} modes, which differ in names alone ({names} are identical and could swap them)"
 
 
 def renamed(problem: Problem, x: np.ndarray, number: int) -> np.ndarray:

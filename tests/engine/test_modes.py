@@ -107,10 +107,47 @@ def test_two_identical_components_are_not_given_a_confident_number(sampler):
     )
 
 
-def test_a_mode_that_was_not_visited_is_named(twins, rng):
-    found = posterior(twins, around(twins, rng), {})
-    assert found.status is Status.CONVERGED
-    assert any("one more mode just like this one" in note for note in found.notes)
+def test_a_mode_that_was_not_visited_is_part_of_the_verdict(twins, rng):
+    draws = around(twins, rng)
+    found = posterior(twins, draws, {})
+    assert found.status is Status.ONE_MODE
+    assert found.message.startswith(
+        "Converged in one of 2 modes, which differ in names alone (galaxy and twin are identical and could swap them)"
+    )
+    asked = posterior(twins, draws, {}, sort_labels=True)
+    assert asked.status is Status.CONVERGED
+    assert asked.message.startswith("Converged, for one order of names: the chains agree")
+    np.testing.assert_array_equal(asked.mean, found.mean)
+    alone = posterior(problem([LEFT, SKY]), draws[..., : len(problem([LEFT, SKY]).values)], {})
+    assert (alone.status, alone.message[:11]) == (Status.CONVERGED, "Converged: ")
+
+
+@pytest.mark.parametrize(
+    ("sampler", "options"),
+    [
+        ("nuts", {"chains": 2, "warmup": 30, "draws": 80}),
+        ("hmc", {"chains": 2, "warmup": 30, "draws": 150}),
+        ("ensemble-hmc", {"chains": 6, "warmup": 50, "draws": 80}),
+        ("metropolis", {"warmup": 300, "draws": 1000}),
+        ("laplace", {"draws": 50, "check": 20}),
+    ],
+)
+def test_chains_that_all_start_in_one_of_two_modes_say_so(sampler, options, tmp_path, monkeypatch):
+    # Laxer limits, so that few draws do.
+    monkeypatch.setattr("engine.samplers.posterior.RHAT_LIMIT", 1.1)
+    monkeypatch.setattr("engine.samplers.posterior.ESS_LIMIT", 50)
+    shape = {
+        name: {"value": value, "fixed": True} for name, value in (("axis_ratio", 0.8), ("radius_e", 2.0))
+    }
+    left = with_parameters(LEFT, center=[6.0, 7.0], position_angle={"value": 35.0, "fixed": True}, **shape)
+    both = [left, {**with_parameters(left, center=[15.0, 7.0]), "name": "twin"}]
+    fitted = problem(both, truth=both, shape=(14, 22))
+    result = engine.fit(fitted, sampler, seed=3, **options)
+    assert result.status is Status.ONE_MODE, result.message
+    assert result.message.startswith("Converged in one of 2 modes")
+    assert (result.values[0], result.values[3]) == (pytest.approx(6, abs=0.2), pytest.approx(15, abs=0.2))
+    again = engine.read_run(engine.write_run(tmp_path, fitted, result))
+    assert (again.status, again.message) == (result.status, result.message)
 
 
 def test_components_are_renamed_in_every_order(twins):
