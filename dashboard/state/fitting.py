@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import engine
@@ -69,8 +70,11 @@ class Fitting:
 
     # --- what a person does
 
-    async def fit(self, requests: Sequence[Request]) -> list[str]:
-        """Start these fitters on the description as it stands; the ids of their runs."""
+    async def fit(self, requests: Sequence[Request], seconds: Sequence[float | None] = ()) -> list[str]:
+        """Start these fitters on the description as it stands; the ids of their runs.
+
+        ``seconds`` is what each is forecast to take, None where that is not known: short ones need not wait for long.
+        """
         state = self.state
         state.refused = ""
         if state.opened.problem is None or not requests:
@@ -78,10 +82,15 @@ class Fitting:
             return []
         description = state.fitted_description
         started = []
-        for fitter, options in requests:
+        for (fitter, options), expected in zip_longest(requests, seconds):
             try:
                 run = await asyncio.to_thread(
-                    self.services.jobs.submit, self.session.project_id, description, fitter, dict(options)
+                    self.services.jobs.submit,
+                    self.session.project_id,
+                    description,
+                    fitter,
+                    dict(options),
+                    seconds=expected,
                 )
             except (engine.EngineError, StoreError) as error:
                 state.refused = str(error)

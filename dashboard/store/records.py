@@ -36,6 +36,8 @@ NEXT: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.CANCELLED: frozenset(),
 }
 
+ACTIVE = tuple(status for status in RunStatus if not status.ended)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Project:

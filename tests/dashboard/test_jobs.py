@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import multiprocessing
 import time
@@ -10,7 +11,11 @@ import pytest
 import engine
 from dashboard.jobs import Jobs, JobsError
 from dashboard.jobs.cluster import start_cluster, stop_cluster
-from dashboard.services import import_fit
+from dashboard.jobs.order import QUICK_SECONDS
+from dashboard.services import Services, import_fit
+from dashboard.settings import Settings
+from dashboard.state.fitting import Fitting
+from dashboard.state.session import Session
 from dashboard.store import RunStatus, Store, StoreError
 from tests.dashboard.fits import components, galaxy, project_with, slow_project, small_project
 from tests.dashboard.waiting import SECONDS, ended, stepped, wait_for
@@ -153,6 +158,26 @@ def test_a_broken_file_is_named_as_its_sender_did(jobs, store):
     assert run.message == "broken.fits was changed or damaged on the server's disk. Upload it again."
     again = project_with(store, galaxy(), components(48))
     assert ended(jobs, store, jobs.submit(again.id, again.description)).converged, "and so it helps"
+
+
+def test_what_the_page_forecasts_stands_in_the_queue(jobs, store):
+    project = small_project(store)
+    services = Services(store, jobs, Settings())
+
+    async def start() -> list[str]:
+        session = Session(services, project.id)
+        await session.open()
+        fitting = Fitting(services, session, lambda event: None)
+        runs = await fitting.fit([("lm", {}), ("gradient", {"max_steps": 2})], [0.25, None])
+        fitting.close()
+        return runs
+
+    known, unknown = asyncio.run(start())
+    expected = {entry.id: entry.expected_seconds for entry in store.queue.entries(*RunStatus)}
+    assert expected[known] == 0.25
+    assert expected[unknown] == QUICK_SECONDS
+    for run in (known, unknown):
+        ended(jobs, store, store.run(run))
 
 
 def test_a_deleted_file_is_told_at_once(jobs, store):

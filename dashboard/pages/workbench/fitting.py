@@ -84,7 +84,7 @@ class FittingPart:
         self._steps.clear()
         self._last_step.clear()
         self.later(self.panel.curves.clear)
-        started = await self.fitting.fit(requests)
+        started = await self.fitting.fit(requests, [self._expected(*one) for one in requests])
         self.later(lambda: setattr(self.panel.controls, "asked", self.panel.controls.asked + 1))
         return started
 
@@ -119,6 +119,11 @@ class FittingPart:
         self._measured = kind
         self._cost = await asyncio.to_thread(forecast.measure, problem)
         self.later(self._show_forecast)
+
+    def _expected(self, fitter: str, options: dict[str, Any]) -> float | None:
+        """Seconds that a fit is forecast to take, for the queue."""
+        found = None if self._cost is None else forecast.forecast(fitter, options, self._cost)
+        return None if found is None else found.seconds
 
     def _show_forecast(self) -> None:
         cost = self._cost

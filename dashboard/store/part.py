@@ -1,0 +1,52 @@
+"""What the parts of a store share: a database, folders, and the person it stands for, asked for at every call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from dashboard.store.errors import NotAllowed, NotFound
+from dashboard.store.files import Files
+from dashboard.store.models import FileRow, ProjectRow, RunRow
+from dashboard.store.names import is_id
+from dashboard.store.people import Reach, Who
+from dashboard.store.reach import check
+
+Row = TypeVar("Row", ProjectRow, FileRow, RunRow)
+
+
+class Part:
+    """Part of a store. Each public call is one short transaction, in which it first asks how far `who` may go."""
+
+    who: Who
+    _session: sessionmaker[Session]
+    _blobs: Files
+    _runs: Path
+
+    def _permit(self, session: Session, project_id: str, need: Reach, noun: str = "project") -> None:
+        if not self.who.local:
+            check(session, self.who, project_id, need, noun)
+
+    def _only_inside(self) -> None:
+        """For what the server itself does, whoever's run it is."""
+        if not self.who.is_admin:
+            raise NotAllowed("Only the server itself does this.")
+
+    def _get(
+        self, session: Session, kind: type[Row], identifier: str, noun: str, need: Reach = Reach.READ
+    ) -> Row:
+        row = session.get(kind, identifier) if is_id(identifier) else None
+        if row is None:
+            raise NotFound(f"There is no such {noun}. It may have been deleted.")
+        self._permit(session, row.id if isinstance(row, ProjectRow) else row.project_id, need, noun)
+        return row
+
+    def _forget(self, hashes: set[str]) -> None:
+        """Remove those of the contents that no file refers to."""
+        for sha256 in hashes:
+            with self._session.begin() as session:
+                if session.scalar(select(func.count()).where(FileRow.sha256 == sha256)) == 0:
+                    self._blobs.remove(sha256)
