@@ -165,6 +165,13 @@ RULES: tuple[Rule, ...] = (
         "A new password, by a link that an admin made; it works once.",
         accounts=True,
     ),
+    Rule(
+        "/login/provider",
+        Access.PUBLIC,
+        "On to the provider elsewhere that vouches for people, where there is one.",
+        accounts=True,
+    ),
+    Rule("/login/provider/back", Access.PUBLIC, "Back from there.", accounts=True),
     Rule("/logout", Access.PUBLIC, "Ends the log-in of a browser.", accounts=True),
     Rule(
         "/s/{token}",

@@ -27,10 +27,11 @@ from dashboard.access import rule_of
 from dashboard.accounts.account import account_routes
 from dashboard.accounts.admin import admin_routes
 from dashboard.accounts.door import Door
-from dashboard.accounts.doorkeeper import LINK_COOKIE, SESSION_COOKIE, Doorkeeper
+from dashboard.accounts.doorkeeper import LINK_COOKIE, SESSION_COOKIE, TRIP_COOKIE, Doorkeeper
 from dashboard.accounts.gate import Gate, Opened, page_requests
 from dashboard.accounts.log import LogTail
 from dashboard.accounts.login import login_routes
+from dashboard.accounts.sign_on import sign_on_routes
 from dashboard.accounts.sweep import Sweep
 from dashboard.api.documents import document_routes
 from dashboard.api.scripts import script_routes
@@ -206,7 +207,12 @@ def _door_routes(
     """What is there only with accounts."""
     log = LogTail()
     logging.getLogger().addHandler(log)
-    return [*login_routes(door), *account_routes(door), *admin_routes(door, services, pages, log)]
+    return [
+        *login_routes(door),
+        *sign_on_routes(door),
+        *account_routes(door),
+        *admin_routes(door, services, pages, log),
+    ]
 
 
 def _only_by_their_own(services: Services) -> dict[str, Any]:
@@ -214,7 +220,7 @@ def _only_by_their_own(services: Services) -> dict[str, Any]:
     return {
         "sign_sessions": True,
         "secret_key": services.store.signing_key(),
-        "exclude_cookies": [SESSION_COOKIE, LINK_COOKIE],
+        "exclude_cookies": [SESSION_COOKIE, LINK_COOKIE, TRIP_COOKIE],
         "exclude_headers": ["Cookie", "Authorization"],
     }
 

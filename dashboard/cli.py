@@ -301,7 +301,7 @@ def _serve_options() -> inspect.Signature:
     from dashboard.settings import declared
 
     parameters = []
-    for one in declared():
+    for one in (one for one in declared() if not one.metadata["secret"]):
         kind: Any = type(one.default)
         flag = flag_of(one.name)
         names = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]

@@ -34,7 +34,7 @@ def settings_page() -> str:
         limits = "" if low is None else f" Between {low:g} and {high:.7g}."
         if one.metadata["choices"]:
             limits = f" One of {', '.join(one.metadata['choices'])}."
-        option = f"`{flag_of(one.name)}`"
+        option = "none" if one.metadata["secret"] else f"`{flag_of(one.name)}`"
         if type(one.default) is bool:
             option += f", `--no-{flag_of(one.name)[2:]}`"
         variables = ", ".join(f"`{variable}`" for variable in one.metadata["environment"])

@@ -7,41 +7,20 @@ page docs/settings.md are all made from these fields.
 from __future__ import annotations
 
 import os
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from dashboard.setting import SettingError as SettingError
+from dashboard.setting import setting
+from dashboard.settings_provider import PROVIDERS, ProviderSettings, listed
 
 HOST_NAMES_OF_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
-class SettingError(ValueError):
-    """A setting that cannot be used; its text names the setting, the value and the way out."""
-
-
-def setting(
-    default: Any,
-    help: str,
-    *,
-    environment: tuple[str, ...] = (),
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """Declare one setting; of several environment variables the first that is set counts."""
-    return field(
-        default=default,
-        metadata={
-            "help": help,
-            "environment": environment,
-            "low": low,
-            "high": high,
-            "choices": choices,
-        },
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(ProviderSettings):
     """How one `residua serve` runs. The defaults are the local mode: one person, this machine only."""
 
     host: str = setting(
@@ -133,10 +112,11 @@ class Settings:
     )
     accounts: str = setting(
         "none",
-        "Who may come in: none (whoever reaches the port, without log-in) or local (people with an account here, made "
-        "by residua users add).",
+        "Who may come in: none (whoever reaches the port, without log-in); local (people with a password here, made by "
+        "residua users add); or they and people for whom a provider elsewhere vouches: oidc (any that speaks OpenID "
+        "Connect), github, google.",
         environment=("RESIDUA_ACCOUNTS",),
-        choices=("none", "local"),
+        choices=("none", "local", *PROVIDERS),
     )
     session_days: float = setting(
         14.0,
@@ -254,6 +234,10 @@ class Settings:
                 raise SettingError(f"{one.name} is {value!r}, but must be one of: {', '.join(choices)}.")
         if not self.host.strip():
             raise SettingError("host is empty. Give an address to listen on, such as 127.0.0.1.")
+        if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):
+            raise SettingError(
+                f"public_url is {self.public_url!r}, but must begin with https:// (or http://)."
+            )
 
     @property
     def data_path(self) -> Path:
@@ -290,9 +274,14 @@ class Settings:
         return self.accounts != "none"
 
     @property
+    def has_provider(self) -> bool:
+        """Whether people may log in through a provider elsewhere."""
+        return self.accounts in PROVIDERS
+
+    @property
     def proxies(self) -> list[str]:
         """The addresses of `trusted_proxies`."""
-        return [one.strip() for one in self.trusted_proxies.split(",") if one.strip()]
+        return listed(self.trusted_proxies)
 
     @property
     def is_open_to_others(self) -> bool:
@@ -301,12 +290,14 @@ class Settings:
 
     @property
     def _extra_hosts(self) -> list[str]:
-        return [name.strip().lower() for name in self.allowed_hosts.split(",") if name.strip()]
+        own = urlsplit(self.public_url).netloc
+        return list(dict.fromkeys([*listed(self.allowed_hosts), *([own.lower()] if own else [])]))
 
 
 def declared() -> tuple[Field[Any], ...]:
     """The declarations, for whoever builds options or a documentation page from them."""
-    return fields(Settings)
+    others = {one.name for one in fields(ProviderSettings)}
+    return tuple(sorted(fields(Settings), key=lambda one: one.name in others))
 
 
 def _ports(name: str, port: int) -> tuple[str, ...]:

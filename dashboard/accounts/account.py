@@ -28,6 +28,7 @@ class AccountHandler(FormsHandler):
             "token": self._token,
             "revoke": self._revoke,
             "log_out": self._log_out,
+            "untie": self._untie,
         }
 
     @property
@@ -66,6 +67,10 @@ class AccountHandler(FormsHandler):
         await self.ask(own.logins.log_out, login)
         return {"good": "That browser is logged out."}
 
+    async def _untie(self, _: str) -> dict[str, str]:
+        await self.ask(self.door.store.accounts.tie, self.account.id, None)
+        return {"good": "From now on your password is the only way in."}
+
     async def show(self, bad: str = "", good: str = "", secret: str = "", status: int = 200) -> None:
         store, account, form = self.door.store, self.account, self.form_token()
         tokens = await self.ask(store.logins.tokens, account.id)
@@ -90,7 +95,7 @@ class AccountHandler(FormsHandler):
             '<button class="btn" type="submit">Make a token</button></form></section>'
             '<section class="card"><h2>Browsers that are logged in</h2>'
             f"{html.table('Browsers', ('Browser', 'From', 'Last seen', ''), browsers)}</section>"
-            f"{self._password_form(form) if account.has_password else ''}"
+            f"{await self._provider_form(form)}{self._password_form(form) if account.has_password else ''}"
         )
         self.finish_page(html.page(self.request, "Account", body, wide=True, who=self.who), status)
 
@@ -105,6 +110,23 @@ class AccountHandler(FormsHandler):
             f"<tr><td>{escape(browser_name(login.agent))}</td><td>{escape(login.address)}</td>"
             f"<td>{clock(login.seen)}</td><td>{act}</td></tr>"
         )
+
+    async def _provider_form(self, form: str) -> str:
+        """Whether this account can be had through the provider too, and the way to that or back."""
+        if self.door.provider is None:
+            return ""
+        name = escape(self.door.provider.name)
+        account = await self.ask(self.door.store.accounts.named, self.account.name)
+        if not account.has_provider:
+            words, label = f"Log in with {name} from now on, too.", f"Connect {name}"
+            act = f'<form method="post" action="/login/provider" class="bare">{form}'
+            act += f'<button class="btn" type="submit">{label}</button></form>'
+        elif account.has_password:
+            words = f"You can log in with {name} or with your password."
+            act = html.button(form, "untie", "", f"Disconnect {name}", f"Disconnect {name}")
+        else:
+            words, act = f"You log in with {name}.", ""
+        return f'<section class="card"><h2>{name}</h2><p class="muted">{words}</p><div>{act}</div></section>'
 
     def _password_form(self, form: str) -> str:
         new = f'required minlength="{passwords.SHORTEST}" autocomplete="new-password"'

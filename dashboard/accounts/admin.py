@@ -63,7 +63,7 @@ class AdminHandler(FormsHandler):
 
     async def _link(self, account_id: str) -> str:
         secret = await self.ask(self.door.store.logins.make_token, account_id, "reset", RESET)
-        return f"{self.request.protocol}://{self.request.host}/login/new/{secret}"
+        return f"{self.base_url}/login/new/{secret}"
 
     async def _disable(self, account_id: str) -> dict[str, str]:
         account = await self.ask(self.door.store.accounts.set_disabled, account_id, True)

@@ -77,7 +77,7 @@ def _state(person: Person) -> str:
         return "disabled"
     if person.locked > 0:
         return f"locked for {int(person.locked) + 1} s"
-    return "active" if person.has_password else "has no password yet"
+    return "active" if person.can_log_in else "has no password yet"
 
 
 def _actions(person: Person, form: str, me: str) -> str:

@@ -16,6 +16,8 @@ from tornado.web import HTTPError, RequestHandler
 
 from dashboard.accounts import html, passwords
 from dashboard.accounts.doorkeeper import SESSION_COOKIE, Doorkeeper
+from dashboard.accounts.providers.identity import Admission
+from dashboard.accounts.providers.provider import Provider, admission_of, provider_of
 from dashboard.settings import Settings
 from dashboard.store import Account, Store, StoreError, Who
 
@@ -45,6 +47,12 @@ class Door:
     # Told whenever somebody may do less than before, so that pages that are open are looked at again.
     changed: Callable[[], None] = lambda: None
     stop_watching: Callable[[], None] = lambda: None
+    provider: Provider | None = field(init=False)
+    admission: Admission = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.provider = provider_of(self.settings)
+        self.admission = admission_of(self.settings)
 
     def forget(self) -> None:
         """What people may do has changed: from now on look it up again, for pages that are open too."""
@@ -60,12 +68,16 @@ class Door:
         self.stop_watching()
         self.hashing.shutdown(wait=False, cancel_futures=True)
         self.keeper.close()
+        if self.provider is not None:
+            self.provider.close()
 
 
 class DoorHandler(RequestHandler):
     """A plain page with forms."""
 
     door: Door
+    # The one of a browser that has none yet, the same for all forms of a page.
+    _new_form_token = ""
 
     def initialize(self, door: Door) -> None:
         self.door = door
@@ -85,15 +97,21 @@ class DoorHandler(RequestHandler):
         """Where the request comes from."""
         return self.request.remote_ip or "unknown"
 
+    @property
+    def base_url(self) -> str:
+        """What stands before the paths of this server, as people type it."""
+        own = self.door.settings.public_url.rstrip("/")
+        return own or f"{self.request.protocol}://{self.request.host}"
+
     async def ask(self, question: Callable[..., Answer], *arguments: Any, **more: Any) -> Answer:
         """Ask the store, on a thread."""
         return await asyncio.to_thread(question, *arguments, **more)
 
     def form_token(self) -> str:
         """The hidden field of a form: another site can send the form, but does not know what the cookie says."""
-        kept = self.get_cookie(FORM_COOKIE, "")
-        if not kept or len(kept) < 20:
-            kept = secrets.token_urlsafe(24)
+        kept = self.get_cookie(FORM_COOKIE, "") or self._new_form_token
+        if len(kept) < 20:
+            kept = self._new_form_token = secrets.token_urlsafe(24)
             self.put_cookie(FORM_COOKIE, kept)
         return html.hidden(FORM_FIELD, kept)
 
@@ -129,9 +147,17 @@ class DoorHandler(RequestHandler):
             expires_days=days,
         )
 
-    def put_log_in(self, secret: str) -> None:
-        """Let the browser show this from now on."""
-        self.put_cookie(SESSION_COOKIE, secret, self.door.settings.session_days)
+    async def let_in(self, account: Account, after: str, by: str = "password") -> None:
+        """Log the browser in, always by a new secret, and lead it on; what it was logged in as before ends."""
+        logins, days = self.door.store.logins, self.door.settings.session_days
+        if self.who.login:
+            await self.ask(logins.log_out, self.who.login)
+            self.door.forget()
+        agent = self.request.headers.get("User-Agent", "")
+        secret = await self.ask(logins.log_in, account.id, days=days, address=self.address, agent=agent)
+        logger.info("%s logged in from %s by %s", account.name, self.address, by)
+        self.put_cookie(SESSION_COOKIE, secret, days)
+        self.redirect(after, status=303)
 
     def finish_page(self, text: str, status: int = 200) -> None:
         """Send a page."""

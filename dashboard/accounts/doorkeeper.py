@@ -16,6 +16,7 @@ from dashboard.store.secrets import sha256_text
 
 SESSION_COOKIE = "residua_session"
 LINK_COOKIE = "residua_link"
+TRIP_COOKIE = "residua_trip"
 MOST_LINKS = 8
 # Changes made in this process are known at once; those of `residua users` after this long.
 KEPT_SECONDS = 2.0

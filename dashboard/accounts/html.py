@@ -25,8 +25,9 @@ def page(
     wide: bool = False,
     who: Who | None = None,
     scripts: Iterable[str] = (),
+    head: str = "",
 ) -> str:
-    """A whole page around a body of safe HTML, in the theme that the person chose last."""
+    """A whole page around a body (and more of a head) of safe HTML, in the theme that the person chose last."""
     theme = request.cookies.get("residua_theme")
     dark = theme is not None and theme.value == "dark"
     styles = "".join(f'<link rel="stylesheet" href="/assets/{name}">' for name in _STYLES)
@@ -34,7 +35,8 @@ def page(
     return (
         f'<!doctype html><html lang="en" data-theme-name="{"dark" if dark else "light"}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title)} · Residua</title><link rel="icon" href="/assets/favicon.svg">{styles}{more}</head>'
+        f'<title>{escape(title)} · Residua</title><link rel="icon" href="/assets/favicon.svg">'
+        f"{styles}{more}{head}</head>"
         f'<body><header class="top"><a class="brand" href="/" aria-label="Residua, all projects">'
         f"{ui.static_text('logo.svg')}<span>Residua</span></a>{_person(who)}</header>"
         f'<main class="plain{" wide" if wide else ""}">{body}</main></body></html>'

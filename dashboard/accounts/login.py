@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from tornado.web import RequestHandler
 
@@ -15,63 +16,68 @@ from dashboard.store.people import RESET
 WRONG = "This name and password do not belong together. Small and capital letters differ in passwords."
 
 
-class LoginHandler(DoorHandler):
+class LoginPage(DoorHandler):
+    """The page that asks who somebody is: by the provider, where there is one, and by name and password."""
+
+    async def show_log_in(self, after: str, name: str = "", error: str = "", status: int = 200) -> None:
+        """Send the page; `after` is where to go then."""
+        provider = self.door.provider
+        more = 'required autocomplete="username"' + ("" if provider else " autofocus")
+        fields = html.field("name", "Name", value=name, more=more)
+        secret = html.field(
+            "password", "Password", kind="password", more='required autocomplete="current-password"'
+        )
+        form = (
+            f'<form method="post" action="/login">{self.form_token()}{html.hidden("next", after)}{fields}{secret}'
+            f'<button class="btn{"" if provider else " main"}" type="submit">Log in</button></form>'
+        )
+        if provider is not None:
+            address = f"/login/provider?next={quote(after, safe='')}"
+            form = (
+                f'<a class="btn main" href="{address}">Log in with {html.escape(provider.name)}</a>'
+                f'<p class="or"><span>or with a password</span></p>{form}'
+            )
+        body = (
+            f'<h1>Log in</h1>{html.note("bad", error)}<section class="card">{form}</section>'
+            '<p class="muted small">No account, or the password is lost? Ask who runs this server.</p>'
+        )
+        self.finish_page(html.page(self.request, "Log in", body), status)
+
+
+class LoginHandler(LoginPage):
     """Asks for name and password. A name that does not exist is answered like a wrong password, and as late."""
 
-    def get(self) -> None:
+    async def get(self) -> None:
         after = local_path(self.get_query_argument("next", "/"))
         if self.who.account is not None:
             self.redirect(after)
             return
-        self._show(after)
+        await self.show_log_in(after)
 
     async def post(self) -> None:
         name = self.get_body_argument("name", "")[:200]
         password = self.get_body_argument("password", "", strip=False)
         after = local_path(self.get_body_argument("next", "/"))
         if not self.check_form():
-            self._show(after, name, STALE, 403)
+            await self.show_log_in(after, name, STALE, 403)
             return
         door, store = self.door, self.door.store
         wait, found = await self.identified(name, password)
         if wait > 0:
             logger.warning("Too many failed log-ins as %r from %s", name[:60], self.address)
             self.set_header("Retry-After", str(int(wait) + 1))
-            self._show(after, name, f"Too many failed attempts. Try again in {_duration(wait)}.", 429)
+            await self.show_log_in(
+                after, name, f"Too many failed attempts. Try again in {_duration(wait)}.", 429
+            )
             return
         if found is None:
             logger.warning("Failed log-in as %r from %s", name[:60], self.address)
-            self._show(after, name, WRONG, 401)
+            await self.show_log_in(after, name, WRONG, 401)
             return
         account, kept = found
         if passwords.outdated(kept):
             await self.ask(store.accounts.rehash, account.id, await door.hash(passwords.hashed, password))
-        if self.who.login:
-            await self.ask(store.logins.log_out, self.who.login)
-            door.forget()
-        secret = await self.ask(
-            store.logins.log_in,
-            account.id,
-            days=door.settings.session_days,
-            address=self.address,
-            agent=self.request.headers.get("User-Agent", ""),
-        )
-        logger.info("%s logged in from %s", account.name, self.address)
-        self.put_log_in(secret)
-        self.redirect(after, status=303)
-
-    def _show(self, after: str, name: str = "", error: str = "", status: int = 200) -> None:
-        fields = html.field("name", "Name", value=name, more='required autocomplete="username" autofocus')
-        secret = html.field(
-            "password", "Password", kind="password", more='required autocomplete="current-password"'
-        )
-        body = (
-            f"<h1>Log in</h1>{html.note('bad', error)}"
-            f'<form method="post" action="/login" class="card">{self.form_token()}{html.hidden("next", after)}'
-            f'{fields}{secret}<button class="btn main" type="submit">Log in</button></form>'
-            '<p class="muted small">No account, or the password is lost? Ask who runs this server.</p>'
-        )
-        self.finish_page(html.page(self.request, "Log in", body), status)
+        await self.let_in(account, after)
 
 
 class LogoutHandler(DoorHandler):
@@ -145,9 +151,19 @@ class ResetHandler(DoorHandler):
             f'<form method="post" class="card">{self.form_token()}'
             f"{html.field('password', label, kind='password', more=more)}"
             f"{html.field('again', 'The same again', kind='password', more=more)}"
-            '<button class="btn main" type="submit">Set password</button></form>'
+            f'<button class="btn main" type="submit">Set password</button></form>{self._instead(token)}'
         )
         self.finish_page(html.page(self.request, "New password", body), status)
+
+    def _instead(self, token: str) -> str:
+        """The way to do without a password."""
+        if self.door.provider is None:
+            return ""
+        return (
+            f'<p class="or"><span>or without one</span></p><form method="post" action="/login/provider">'
+            f"{self.form_token()}{html.hidden('invited', token)}"
+            f'<button class="btn" type="submit">Use {html.escape(self.door.provider.name)}</button></form>'
+        )
 
 
 def _duration(seconds: float) -> str:

@@ -23,7 +23,7 @@ class Person:
     name: str
     role: str
     disabled: bool
-    has_password: bool
+    can_log_in: bool
     locked: float
     projects: int
     disk: int
@@ -72,7 +72,7 @@ def gather(services: Services) -> State:
                 name=one.name,
                 role=str(one.role),
                 disabled=one.disabled,
-                has_password=one.has_password,
+                can_log_in=one.has_password or one.has_provider,
                 locked=locked.get(one.name, 0.0),
                 projects=projects[one.id],
                 disk=store.queue.bytes_of(one.id),

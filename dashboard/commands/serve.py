@@ -19,6 +19,10 @@ def serve(given: Mapping[str, Any]) -> None:
     """Run the dashboard, with these options (None where one was not given)."""
     try:
         settings = gathered(given)
+        if settings.has_provider:
+            from dashboard.accounts.providers.provider import admission_of, provider_of
+
+            provider_of(settings), admission_of(settings)
     except SettingError as error:
         talk.refuse(str(error))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

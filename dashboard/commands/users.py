@@ -11,28 +11,39 @@ from typing import Any
 from dashboard.accounts import passwords
 from dashboard.commands import talk
 from dashboard.configuration import gathered
-from dashboard.settings import SettingError
+from dashboard.settings import SettingError, Settings
 from dashboard.store import Account, Role, StoreError
 from dashboard.store.beside import People, people_of
+from dashboard.store.people import RESET
 
 
 @contextmanager
 def _people(given: Mapping[str, Any]) -> Iterator[People]:
+    with _settings_and_people(given) as (_, people):
+        yield people
+
+
+@contextmanager
+def _settings_and_people(given: Mapping[str, Any]) -> Iterator[tuple[Settings, People]]:
     try:
         settings = gathered(given)
         with people_of(settings.data_path, settings.database) as people:
-            yield people
+            yield settings, people
     except (StoreError, SettingError) as error:
         talk.refuse(str(error))
 
 
-def add(name: str, admin: bool, from_stdin: bool, given: Mapping[str, Any]) -> None:
-    """Make an account with a password that is asked for."""
-    with _people(given) as people:
-        password = _password(name, from_stdin)
-        role = Role.ADMIN if admin else Role.USER
-        account = people.accounts.add(name, passwords.hashed(password), role)
-        print(f"{account.name} can log in now{' and is an admin' if admin else ''}.")
+def add(name: str, admin: bool, from_stdin: bool, link: bool, given: Mapping[str, Any]) -> None:
+    """Make an account, with a password that is asked for, or with a link by which they choose their way in."""
+    with _settings_and_people(given) as (settings, people):
+        hashed = None if link else passwords.hashed(_password(name, from_stdin))
+        account = people.accounts.add(name, hashed, Role.ADMIN if admin else Role.USER)
+        if link:
+            secret = people.logins.make_token(account.id, "reset", RESET)
+            print(f"{settings.public_url.rstrip('/')}/login/new/{secret}")
+            print(f"By this link {account.name} can log in, once, within two days.", file=sys.stderr)
+        else:
+            print(f"{account.name} can log in now{' and is an admin' if admin else ''}.")
         if admin:
             _tell_of_orphans(people, account)
 
@@ -81,6 +92,7 @@ def listing(given: Mapping[str, Any], as_json: bool) -> None:
                 "name": one.name,
                 "role": str(one.role),
                 "state": _state(one, locked),
+                "log-in": _ways(one),
                 "made": one.created.date().isoformat(),
                 "browsers": len(people.logins.all(one.id)),
                 "tokens": len(people.logins.tokens(one.id)),
@@ -95,7 +107,7 @@ def listing(given: Mapping[str, Any], as_json: bool) -> None:
         print("Nobody has an account yet. Make the first: residua users add NAME --admin")
     else:
         heads = list(rows[0])
-        print(talk.table([heads, *([str(row[head]) for head in heads] for row in rows)], right=(4, 5)))
+        print(talk.table([heads, *([str(row[head]) for head in heads] for row in rows)], right=(5, 6)))
 
 
 def tokens(name: str, make: str | None, revoke: str | None, given: Mapping[str, Any]) -> None:
@@ -127,6 +139,11 @@ def _state(account: Account, locked: Mapping[str, float]) -> str:
     if account.name in locked:
         return f"locked for {int(locked[account.name]) + 1} s"
     return "active"
+
+
+def _ways(account: Account) -> str:
+    ways = [("password", account.has_password), ("provider", account.has_provider)]
+    return ", ".join(way for way, there in ways if there) or "none yet"
 
 
 def _password(name: str, from_stdin: bool) -> str:

@@ -32,6 +32,12 @@ def add(
         bool, typer.Option("--admin", help="May look after users and everybody's work.")
     ] = False,
     password_stdin: Stdin = False,
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link", help="Print a link by which they choose a password, or another way to log in."
+        ),
+    ] = False,
     data_dir: DataDir = None,
     database: Database = None,
     config: Config = None,
@@ -39,7 +45,7 @@ def add(
     """Make an account. The first admin also gets the projects that were there before."""
     from dashboard.commands import users
 
-    users.add(name, admin, password_stdin, _given(data_dir, database, config))
+    users.add(name, admin, password_stdin, link, _given(data_dir, database, config))
 
 
 @users_app.command("list")

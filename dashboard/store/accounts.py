@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from dashboard.store.errors import NotAllowed, NotFound, StoreError
@@ -16,6 +17,7 @@ from dashboard.store.names import new_id
 from dashboard.store.people import LOCAL, RESET, Account, Role, Who
 
 _NAME = re.compile(r"[\w.@+-]{1,60}")
+MOST_OF_A_NAME = 1000
 
 
 def account_name(text: str) -> str:
@@ -77,6 +79,44 @@ class Accounts:
             row = session.scalar(select(AccountRow).where(AccountRow.subject == subject))
             return None if row is None else account_of(row)
 
+    def join(self, subject: str, name: str, role: Role = Role.USER) -> Account:
+        """The account of somebody that a provider vouches for, made now if there is none.
+
+        It never becomes one that is there already under the same name: the next free one, with a number, is taken.
+        """
+        for number in range(1, MOST_OF_A_NAME):
+            try:
+                return self.of_subject(subject) or self.add(
+                    name if number == 1 else f"{name}-{number}", role=role, subject=subject
+                )
+            except (StoreError, IntegrityError):
+                continue  # the name is taken; or the same person came in by another tab, and is found now
+        raise StoreError(f"There are {number} people called {name} already. Ask an admin to add you.")
+
+    def tie(self, account_id: str, subject: str | None, *, anew: bool = False) -> Account:
+        """Let somebody log in through a provider, as `subject`, or (None) no more.
+
+        With `anew` this is in place of a new password: it ends log-ins and the link that it came by.
+        """
+        with self._session() as session, session.begin():
+            row = self._row(session, account_id)
+            other = (
+                session.scalar(select(AccountRow).where(AccountRow.subject == subject)) if subject else None
+            )
+            if other is not None and other.id != account_id:
+                raise StoreError(
+                    f"This log-in is that of {other.name} here. Log in with it, or ask an admin."
+                )
+            if subject is None and row.password is None:
+                raise StoreError(
+                    "Without a password there would be no way in any more. Ask an admin for a link."
+                )
+            row.subject = subject
+            if anew:
+                _log_out(session, account_id)
+                _end_resets(session, account_id)
+            return account_of(row)
+
     def password_of(self, name: str) -> tuple[Account, str] | None:
         """The account of this name with the hash of its password; None where it is disabled or has none."""
         self._only_admins()
@@ -92,7 +132,7 @@ class Accounts:
             row = self._row(session, account_id)
             row.password = password
             _log_out(session, account_id, keep_login)
-            session.execute(delete(TokenRow).where(TokenRow.account_id == account_id, TokenRow.kind == RESET))
+            _end_resets(session, account_id)
 
     def rehash(self, account_id: str, password: str) -> None:
         """Keep the same password under another hash."""
@@ -168,11 +208,16 @@ def account_of(row: AccountRow) -> Account:
         disabled=row.disabled,
         created=row.created,
         has_password=row.password is not None,
+        has_provider=row.subject is not None,
     )
 
 
 def _log_out(session: Session, account_id: str, keep: str = "") -> None:
     session.execute(delete(LoginRow).where(LoginRow.account_id == account_id, LoginRow.id != keep))
+
+
+def _end_resets(session: Session, account_id: str) -> None:
+    session.execute(delete(TokenRow).where(TokenRow.account_id == account_id, TokenRow.kind == RESET))
 
 
 def _keep_an_admin(session: Session, changed: AccountRow) -> None:

@@ -29,7 +29,7 @@ class Reach(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Somebody who can log in. Times are UTC."""
+    """Somebody who can log in: with a password, through a provider elsewhere, or either. Times are UTC."""
 
     id: str
     name: str
@@ -37,6 +37,7 @@ class Account:
     disabled: bool
     created: datetime
     has_password: bool = True
+    has_provider: bool = False
 
     @property
     def is_admin(self) -> bool:

@@ -26,7 +26,12 @@ from dashboard.store import Store
 if __name__ == "__main__":
     store = Store(Path(sys.argv[1]))
     ui.setup()
-    settings = Settings(accounts="local")
+    settings = Settings(
+        accounts="oidc",
+        provider_url="https://id.example.org",
+        provider_client_id="residua",
+        provider_client_secret="secret",
+    )
     door = Door(store, settings, Doorkeeper(store))
     server = app._serve(Services(store, None, settings), 0, door)
     print(json.dumps(routes_of(server._tornado)))
@@ -88,6 +93,8 @@ def test_every_rule_says_who_and_what() -> None:
         ("/fit/bcd/more", None),
         ("/admin", "/admin"),
         ("/admin/", None),
+        ("/login/provider/back", "/login/provider/back"),
+        ("/login/provider/x", None),
         ("/api", None),
         ("/api/runs/bcd/files/a/b", None),
         ("/liveness", None),

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from dashboard.accounts import passwords
 from dashboard.store import RunStatus, Store
 from dashboard.store.beside import people_of
-from tests.dashboard.people import FAR, world
+from tests.dashboard.people import world
 from tests.dashboard.server import Answer, Server, start
 
 PASSWORD = "correct horse battery"
@@ -51,7 +51,7 @@ class Lab:
 
 
 def cookies_of(answer: Answer) -> dict[str, str]:
-    """What Set-Cookie says, by name. (http.client joins several headers, our names are enough to find them again.)"""
+    """What Set-Cookie says, by name; several of them are one header here."""
     text = answer.headers.get("set-cookie", "")
     return dict(re.findall(r"(residua_\w+)=([^;,]*)", text))
 
@@ -85,7 +85,7 @@ def cookie_of(server: Server, name: str) -> str:
     return f"residua_session={cookies_of(answer)['residua_session']}"
 
 
-def make_lab(folder: Path, *options: str, database: str = "") -> Lab:
+def make_lab(folder: Path, *options: str, database: str = "", **environment: str) -> Lab:
     """Put people and two projects into a data folder, serve it, and log everybody in."""
     data = folder / "data"
     store = Store(data, database)
@@ -95,9 +95,13 @@ def make_lab(folder: Path, *options: str, database: str = "") -> Lab:
     others_project = other.create_project("other's own").id
     others_run = other.create_run(others_project, {}, "lm", {}).id
     store.advance_run(others_run, RunStatus.CANCELLED, message="stopped")
+    cookies = {
+        name: f"residua_session={store.logins.log_in(who.id, days=1, address='127.0.0.1', agent='test')}"
+        for name, who in made.who.items()
+        if who.account is not None
+    }
     store.close()
-    server = start(data, "--accounts", "local", *options)
-    cookies = {who: cookie_of(server, who) for who in FAR if who not in ("anonymous", "link")}
+    server = start(data, "--accounts", "local", *options, **{"RESIDUA_DATABASE": database, **environment})
     cookies["anonymous"] = ""
     opened = server.request("GET", f"/s/{made.link}")
     cookies["link"] = f"residua_link={cookies_of(opened)['residua_link']}"

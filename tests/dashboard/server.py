@@ -39,10 +39,13 @@ class Server:
         address = urlsplit(self.url)
         connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
         try:
-            names = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body=body, headers=names)
+            sent = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body=body, headers=sent)
             response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+            found: dict[str, str] = {}
+            for name, value in response.getheaders():
+                found[name.lower()] = ", ".join(filter(None, [found.get(name.lower()), value]))
+            return Answer(response.status, found, response.read())
         finally:
             connection.close()
 
@@ -64,12 +67,12 @@ class Server:
         return list((self.data_dir / "incoming").iterdir())
 
 
-def start(data_dir: Path, *options: str) -> Server:
+def start(data_dir: Path, *options: str, **environment: str) -> Server:
     with (data_dir.parent / "server.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "dashboard.cli", "serve", "--port", "0", "--workers", "1", *options],
             cwd=ROOT,
-            env={**os.environ, "RESIDUA_DATA": str(data_dir)},
+            env={**os.environ, "RESIDUA_DATA": str(data_dir), **environment},
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

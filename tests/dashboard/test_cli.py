@@ -15,7 +15,6 @@ from typer.testing import CliRunner, Result
 
 import engine
 from dashboard.cli import app
-from dashboard.settings import declared
 from tests.dashboard.fits import components, fits_bytes, galaxy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -246,12 +245,6 @@ def test_version_and_help():
     text = residua("--help").stdout
     for command in ("serve", "fit", "compare", "check", "models", "fitters", "example"):
         assert command in text
-
-
-@pytest.mark.parametrize("one", declared(), ids=lambda one: one.name)
-def test_each_setting_is_an_option_of_serve(one, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
-    assert f"--{one.name.replace('_', '-')}" in residua("serve", "--help").stdout
 
 
 @pytest.mark.parametrize("words", [["--port", "99999"], ["--workers=-1"], ["--host", ""]])
