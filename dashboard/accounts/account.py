@@ -134,9 +134,7 @@ class AccountHandler(FormsHandler):
             html.field(
                 "old", "Present password", kind="password", more='required autocomplete="current-password"'
             ),
-            html.field(
-                "new", f"New password, {passwords.SHORTEST} characters or more", kind="password", more=new
-            ),
+            html.field("new", f"New, {passwords.SHORTEST} characters or more", kind="password", more=new),
             html.field("again", "The same again", kind="password", more=new),
         )
         return (

@@ -14,7 +14,7 @@ from dashboard.store import Role
 def people_table(state: State, form: str, me: str) -> str:
     """Everybody, and what can be done."""
     rows = "".join(
-        f"<tr><td>{escape(one.name)}{' <span class=chip>admin</span>' if one.role == Role.ADMIN else ''}</td>"
+        f"<tr><td>{escape(one.name)}{_chips(one)}</td>"
         f"<td>{escape(_state(one))}</td><td class=num>{one.projects}</td><td class=num>{size(one.disk)}</td>"
         f"<td>{clock(one.seen) if one.seen else 'never'}</td><td>{_actions(one, form, me)}</td></tr>"
         for one in state.people
@@ -70,6 +70,11 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def _chips(person: Person) -> str:
+    chips = [("admin", person.role == Role.ADMIN), ("by provider", person.by_provider)]
+    return "".join(f' <span class="chip">{text}</span>' for text, there in chips if there)
 
 
 def _state(person: Person) -> str:

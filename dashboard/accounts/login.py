@@ -146,22 +146,25 @@ class ResetHandler(DoorHandler):
             return
         label = f"New password, {passwords.SHORTEST} characters or more"
         more = f'required minlength="{passwords.SHORTEST}" autocomplete="new-password"'
-        body = (
-            f"<h1>A password for {html.escape(account.name)}</h1>{html.note('bad', error)}"
-            f'<form method="post" class="card">{self.form_token()}'
-            f"{html.field('password', label, kind='password', more=more)}"
+        name, form = html.escape(account.name), self.form_token()
+        fields = (
+            f'<form method="post">{form}{html.field("password", label, kind="password", more=more)}'
             f"{html.field('again', 'The same again', kind='password', more=more)}"
-            f'<button class="btn main" type="submit">Set password</button></form>{self._instead(token)}'
+            '<button class="btn main" type="submit">Set password</button></form>'
+        )
+        body = (
+            f"<h1>{'A password' if self.door.provider is None else 'A log-in'} for {name}</h1>"
+            f'{html.note("bad", error)}<section class="card">{fields}{self._without(token, form)}</section>'
         )
         self.finish_page(html.page(self.request, "New password", body), status)
 
-    def _instead(self, token: str) -> str:
+    def _without(self, token: str, form: str) -> str:
         """The way to do without a password."""
         if self.door.provider is None:
             return ""
         return (
-            f'<p class="or"><span>or without one</span></p><form method="post" action="/login/provider">'
-            f"{self.form_token()}{html.hidden('invited', token)}"
+            '<p class="or"><span>or without one</span></p><form method="post" action="/login/provider">'
+            f"{form}{html.hidden('invited', token)}"
             f'<button class="btn" type="submit">Use {html.escape(self.door.provider.name)}</button></form>'
         )
 

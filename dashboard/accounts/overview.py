@@ -24,6 +24,7 @@ class Person:
     role: str
     disabled: bool
     can_log_in: bool
+    by_provider: bool
     locked: float
     projects: int
     disk: int
@@ -73,6 +74,7 @@ def gather(services: Services) -> State:
                 role=str(one.role),
                 disabled=one.disabled,
                 can_log_in=one.has_password or one.has_provider,
+                by_provider=one.has_provider,
                 locked=locked.get(one.name, 0.0),
                 projects=projects[one.id],
                 disk=store.queue.bytes_of(one.id),
