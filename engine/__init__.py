@@ -8,6 +8,7 @@ from engine.derived import Derived, derived
 from engine.description import load
 from engine.errors import (
     DescriptionError,
+    DeviceError,
     EngineError,
     FitterError,
     ImageError,
@@ -45,6 +46,7 @@ __all__ = [
     "Comparison",
     "Derived",
     "DescriptionError",
+    "DeviceError",
     "EngineError",
     "ExtensionInfo",
     "FitResult",

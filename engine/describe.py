@@ -33,7 +33,9 @@ def describe(problem: Problem, x: np.ndarray) -> dict[str, Any]:
         description["fitters"] = [{name: dict(options)} for name, options in problem.fitters]
     if problem.seed is not None:
         description["seed"] = problem.seed
-    return description
+    if problem.computer.precision != "float64":
+        description["precision"] = problem.computer.precision
+    return {**description, **problem.stated}
 
 
 def _entry_of(problem: Problem) -> dict[str, Any]:

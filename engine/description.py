@@ -23,7 +23,7 @@ from engine.parameters import Parameter, Spec, parse_link, parse_prior
 from engine.problem import Problem
 
 VERSION = 1
-TOP_KEYS = ("residua", "images", "components", "likelihood", "fitters", "seed")
+TOP_KEYS = ("residua", "images", "components", "likelihood", "fitters", "seed", "device", "precision")
 _IMAGE_FILES = ("data", "sigma", "variance", "weight", "mask", "psf")
 IMAGE_KEYS = (
     "name",
@@ -44,7 +44,8 @@ def load(
     source: str | Path | Mapping[str, Any],
     base: str | Path | None = None,
     *,
-    device: str = "cpu",
+    device: str | None = None,
+    precision: str | None = None,
     tile: int | None = None,
     read: Callable[..., Image] = read_image,
 ) -> Problem:
@@ -53,13 +54,15 @@ def load(
     Args:
         source: Path of a YAML or JSON file, or the description as a mapping.
         base: Folder that relative paths start from; that of the file where None.
-        device: torch device to work on.
+        device: Where to compute, before what the description says: cpu, cuda, cuda:1, ... or auto.
+        precision: float64 or float32, likewise.
         tile: Side in pixels of the tiles that are worked on one after another: smaller ones take less memory.
         read: Reads the image, as :func:`engine.read_image` does; one that keeps what it read makes editing faster.
 
     Raises:
         DescriptionError: for a file that cannot be read, or keys and values that do not belong.
         ImageError, ModelError, ParameterError: for what the description refers to.
+        DeviceError: for a device that is not here, or an unknown precision.
     """
     if isinstance(source, Mapping):
         content: Any = source
@@ -99,10 +102,12 @@ def load(
         notices=notices,
         fitters=_fitters(content.get("fitters")),
         seed=seed,
-        device=device,
+        device=device or content.get("device"),
+        precision=precision or content.get("precision"),
         tile=tile,
     )
     problem.image_entry = entry
+    problem.stated = {key: content[key] for key in ("device", "precision") if content.get(key)}
     _check_links(problem)
     return problem
 

@@ -6,6 +6,7 @@
     ├── ParameterError     a parameter's value, bounds or link
     ├── ModelError         an unknown or misused component model
     ├── FitterError        a fitter that cannot run on this problem
+    ├── DeviceError        a device or precision that is not there, or has too little memory
     └── OptionError        an option of a fitter that is unknown or out of range
 
 Each message names the thing, the value, the allowed range and the way out.
@@ -39,6 +40,10 @@ class ModelError(EngineError):
 
 class FitterError(EngineError):
     """A fitter that cannot run on this problem."""
+
+
+class DeviceError(EngineError):
+    """A device or precision that is not there, or a device with too little memory."""
 
 
 class OptionError(EngineError):

@@ -58,7 +58,7 @@ class FrozenProblem:
             return
         self._scene = scene
         self._tile = problem.tiles[0]
-        self._background = problem.background(0).view(self._tile.data.shape)
+        self._background = problem.background(problem.tiles[0]).view(self._tile.data.shape)
         self._terms = LIKELIHOODS[problem.likelihood].terms
 
     @property

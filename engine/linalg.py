@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy.linalg import cho_factor, cho_solve
 from torch import Tensor
 
@@ -16,6 +17,13 @@ def gram(rows: Tensor) -> np.ndarray:
         array = rows.numpy()
         return np.asarray(array @ array.T)
     return np.asarray((rows @ rows.T).cpu().numpy())
+
+
+def dot(rows: Tensor, vector: Tensor) -> Tensor:
+    """Return rows @ vector, (...), of rows (..., number) and vector (number,), added up in float64."""
+    if rows.dtype == torch.float64:
+        return rows @ vector
+    return (rows * vector).sum(-1, dtype=torch.float64)
 
 
 def _scaled(hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

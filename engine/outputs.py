@@ -103,6 +103,7 @@ def result_record(problem: Problem, result: FitResult) -> dict[str, Any]:
             "evaluations": result.evaluations,
             "jacobians": result.jacobians,
             "peak_memory": result.peak_memory,
+            **asdict(result.computer),
             "fitter": result.fitter,
             "options": result.options,
             "seed": result.seed,

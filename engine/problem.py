@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.device import Computer
 from engine.errors import FitterError, ImageError, ParameterError
 from engine.images import Image
 from engine.likelihoods import LIKELIHOODS
@@ -18,7 +19,7 @@ from engine.linalg import gram
 from engine.models.scene import Component, FrozenScene, Painter
 from engine.parameters import Parameter, ParameterSpace
 from engine.parameters.box import Box
-from engine.render import Accuracy
+from engine.render import Accuracy, Grid
 from engine.render.scratch import scratch
 from engine.tiles import Tile, cut
 
@@ -67,7 +68,8 @@ class Problem:
         likelihood: gaussian, poisson or student-t.
         accuracy: Of the integration over pixels.
         notices: What was guessed while the problem was set up.
-        device: torch device.
+        device: cpu, cuda, cuda:1, ... or auto: a GPU where there is one. cpu by default.
+        precision: float64, or float32 for brightnesses and their derivatives; see :mod:`engine.device`.
         tile: Side in pixels of the tiles that are worked on one after another: smaller ones take less memory.
     """
 
@@ -82,7 +84,8 @@ class Problem:
         notices: Sequence[str] = (),
         fitters: Sequence[tuple[str, dict[str, object]]] = (),
         seed: int | None = None,
-        device: str = "cpu",
+        device: str | None = None,
+        precision: str | None = None,
         tile: int | None = None,
     ) -> None:
         self.components = tuple(components)
@@ -92,12 +95,13 @@ class Problem:
         self.notices = tuple(image.notices) + tuple(notices)
         self.fitters = tuple(fitters)
         self.seed = seed
-        self.device = device
+        self.computer = Computer.of(device, precision)
         self._tile = tile
         self.image_entry: dict[str, object] = {}
+        self.stated: dict[str, object] = {}
         self._terms = LIKELIHOODS[likelihood].terms
         self._gain = image.gain or 1.0
-        self._painter = Painter.of(image, self.accuracy, device)
+        self._painter = Painter.of(image, self.accuracy, self.device)
         self._take(image)
         self._prepare()
 
@@ -118,6 +122,14 @@ class Problem:
         other._prepare()
         return other
 
+    def in_float64(self) -> Problem:
+        """Return the problem in double precision."""
+        other = copy.copy(self)
+        other.computer = replace(self.computer, precision="float64")
+        other._take(self.image)
+        other._prepare()
+        return other
+
     def with_pixels(self, *, data: np.ndarray | None = None, weight: np.ndarray | None = None) -> Problem:
         """Return the problem with other data or weights, each (row, column); the scene stays."""
         other = copy.copy(self)
@@ -132,7 +144,7 @@ class Problem:
         """Work on the pixels of this image."""
         self.image = image
         self.images = (image,)
-        self.tiles = cut(image, self.device, self._tile)
+        self.tiles = cut(image, self.device, self._tile, self.computer.dtype)
         self.n_used = int((image.weight > 0).sum())
         if self.n_used == 0:
             raise ImageError(f"Image '{image.name}' has no usable pixel: all are masked or without weight.")
@@ -143,10 +155,15 @@ class Problem:
         self._moving = self.space.moving()
         self._live = [c for c in self.components if self._moving[c.columns].any()]
         self._still = [c for c in self.components if not self._moving[c.columns].any()]
-        self._backgrounds: list[Tensor] | None = None
+        self._backgrounds: dict[Grid, Tensor] = {}
         self._priors = [(i, p) for i, p in enumerate(self.parameters) if p.prior is not None and not p.fixed]
 
     # What is in it
+
+    @property
+    def device(self) -> str:
+        """Name of the device that it is computed on: cpu, cuda:0, ..."""
+        return self.computer.device
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -280,8 +297,8 @@ class Problem:
         gradient = np.zeros(len(theta))
         cost = chi2 = 0.0
         with torch.no_grad():
-            for number, (tile, active) in enumerate(self._active(self._live, theta)):
-                model = self.background(number).view(tile.data.shape).clone()
+            for tile, active in self._active(self._live, theta):
+                model = self.background(tile).view(tile.data.shape).clone()
                 pulls = []
                 for component in active:
                     image, pull = self._painter.pullback(
@@ -324,7 +341,9 @@ class Problem:
 
     def freeze(self, box: Box) -> FrozenScene:
         """Return what renders the moving components for many theta in ``box``; see :mod:`engine.frozen`."""
-        return self._painter.freeze(self._live, self.tiles[0].grid, box)
+        # R^2 as an expanded quadratic form loses too many digits in float32.
+        grid = replace(self.tiles[0].grid, dtype=torch.float64)
+        return self._painter.freeze(self._live, grid, box)
 
     def cost(self, x: np.ndarray) -> tuple[float, float]:
         """Return cost and chi2 without derivatives."""
@@ -334,8 +353,8 @@ class Problem:
         theta, _ = place
         cost = chi2 = 0.0
         with torch.no_grad():
-            for number, (tile, active) in enumerate(self._active(self._live, theta)):
-                model = self.background(number).clone()
+            for tile, active in self._active(self._live, theta):
+                model = self.background(tile).clone()
                 for component in active:
                     model += self._painter.image(
                         component, tile.grid, theta[component.columns].tolist()
@@ -364,9 +383,9 @@ class Problem:
     def _pixel_terms(self, theta: np.ndarray) -> Iterator[PixelTerms]:
         """For each tile: its moving parameters' numbers and Jacobian, and the likelihood's terms, all flat."""
         with torch.no_grad():
-            for number, (tile, active) in enumerate(self._active(self._live, theta)):
+            for tile, active in self._active(self._live, theta):
                 parts, rows = [], [np.zeros(0, dtype=int)]
-                model = self.background(number).clone()
+                model = self.background(tile).clone()
                 for component in active:
                     part = self._painter.gradient(
                         component, tile.grid, theta[component.columns].tolist()
@@ -392,21 +411,18 @@ class Problem:
                     (weight * residual).dot(residual),
                 )
 
-    def background(self, number: int) -> Tensor:
-        """The light of the components that do not change, on tile ``number``, flat."""
-        if self._backgrounds is None:
+    def background(self, tile: Tile) -> Tensor:
+        """The light of the components that do not change, on a tile, flat."""
+        if tile.grid not in self._backgrounds:
             theta, _ = self.space.expand(self.space.start)
-            # Set only when it is whole: other threads may be rendering the same problem.
-            backgrounds = []
-            for tile, active in self._active(self._still, theta):
-                total = torch.zeros(tile.data.numel(), dtype=torch.float64, device=self.device)
+            for one, active in self._active(self._still, theta):
+                total = torch.zeros(one.data.numel(), dtype=torch.float64, device=self.device)
                 for component in active:
                     total += self._painter.image(
-                        component, tile.grid, theta[component.columns].tolist()
+                        component, one.grid, theta[component.columns].tolist()
                     ).flatten()
-                backgrounds.append(total)
-            self._backgrounds = backgrounds
-        return self._backgrounds[number]
+                self._backgrounds[one.grid] = total
+        return self._backgrounds[tile.grid]
 
     def _active(
         self, components: Sequence[Component], theta: np.ndarray

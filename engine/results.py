@@ -8,6 +8,8 @@ from enum import Enum
 
 import numpy as np
 
+from engine.device import Computer
+
 
 class Status(Enum):
     """How a fit ended; the value is the sentence that a person reads."""
@@ -141,6 +143,7 @@ class FitResult:
         sample_stats: Figures of each draw by name, each (chain, draw); empty for optimizers.
         notes: Further sentences a reader should see.
         peak_memory: Bytes in use at most, beyond those at the start; None where the system does not tell.
+        computer: The device and the precision.
     """
 
     status: Status
@@ -169,6 +172,7 @@ class FitResult:
     sample_stats: dict[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     peak_memory: int | None = None
+    computer: Computer = field(default_factory=Computer)
 
     @property
     def converged(self) -> bool:

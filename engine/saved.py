@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.device import Computer
 from engine.errors import DescriptionError
 from engine.results import FitResult, Status
 
@@ -52,6 +53,9 @@ def read_run(folder: str | os.PathLike[str]) -> FitResult:
             seed=record["seed"],
             notes=tuple(record["notes"]),
             peak_memory=record.get("peak_memory"),
+            computer=Computer(
+                **{key: record[key] for key in ("device", "precision", "gpu") if key in record}
+            ),
             draws=draws,
             sample_stats=stats,
             **{name: _optional(record.get(name)) for name in _FIGURES},

@@ -34,8 +34,11 @@ class Tile:
         )
 
 
-def cut(image: Image, device: str, side: int | None = None) -> list[Tile]:
-    """Return the tiles of ``image``, ``side`` pixels wide and high; where None, one for a small image."""
+def cut(image: Image, device: str, side: int | None = None, dtype: torch.dtype = torch.float64) -> list[Tile]:
+    """Return the tiles of ``image``, ``side`` pixels wide and high; where None, one for a small image.
+
+    Data and weights are float64 whatever the ``dtype`` of brightnesses.
+    """
     height, width = image.shape
     left, bottom = image.origin
     size = side or (max(height, width) if height * width <= _WHOLE else _TILE)
@@ -46,7 +49,7 @@ def cut(image: Image, device: str, side: int | None = None) -> list[Tile]:
         for column in range(0, width, size):
             rows, columns = slice(row, min(row + size, height)), slice(column, min(column + size, width))
             across, upward = columns.stop - columns.start, rows.stop - rows.start
-            grid = Grid(left + column, bottom + row, across, upward, device=device)
+            grid = Grid(left + column, bottom + row, across, upward, device=device, dtype=dtype)
             tiles.append(
                 Tile(
                     grid, rows, columns, data[rows, columns].contiguous(), weight[rows, columns].contiguous()

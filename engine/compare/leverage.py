@@ -10,7 +10,6 @@ import numpy as np
 from engine.models.scene import Painter
 from engine.parameters import ParameterSpace
 from engine.problem import Problem
-from engine.render import Grid
 
 
 def pixel_jacobian(problem: Problem, values: Mapping[str, float], row: int, column: int) -> np.ndarray:
@@ -29,7 +28,7 @@ def pixel_jacobian(problem: Problem, values: Mapping[str, float], row: int, colu
     theta, slope = space.expand(np.array([values[name] for name in space.names]))
     painter = Painter.of(problem.image, problem.accuracy, problem.device)
     left, bottom = problem.image.origin
-    pixel = Grid(left + column, bottom + row, 1, 1, device=problem.device)
+    pixel = replace(problem.tiles[0].grid, x0=left + column, y0=bottom + row, width=1, height=1)
     direct = np.zeros(len(theta))
     for component in problem.components:
         gradient = painter.gradient(component, pixel, theta[component.columns].tolist())

@@ -17,6 +17,7 @@ class Chain(Fitter):
     def __init__(self, methods: list[Fitter]) -> None:
         super().__init__()
         self.methods = methods
+        self.only_float64 = any(method.only_float64 for method in methods)  # type: ignore[misc]  # as the key
         self.key = "+".join(method.key for method in methods)  # type: ignore[misc]  # a chain's key is its members'
 
     def options(self) -> dict[str, Any]:

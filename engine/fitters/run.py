@@ -97,12 +97,21 @@ def steps(
         rng = np.random.default_rng((seed, previous.draws.shape[1]))
     start = None if resume is None else problem.space.vector(resume.values)
     resumed = resume.info if isinstance(resume, Step) else None
+    notes: tuple[str, ...] = ()
+    if method.only_float64 and problem.computer.precision != "float64":
+        problem = problem.in_float64()
+        notes = (f"Computed in float64: float32 is too coarse for {method.key}.",)
     work = Work(problem, rng, start, resumed=resumed, previous=previous)
-    return _loop(problem, method, work, should_stop or (lambda: False), seed)
+    return _loop(problem, method, work, should_stop or (lambda: False), seed, notes)
 
 
 def _loop(
-    problem: Problem, method: Fitter, work: Work, should_stop: Callable[[], bool], seed: int | None
+    problem: Problem,
+    method: Fitter,
+    work: Work,
+    should_stop: Callable[[], bool],
+    seed: int | None,
+    notes: tuple[str, ...],
 ) -> Generator[Step, None, FitResult]:
     began = time.perf_counter()
     memory = PeakMemory(problem.device)
@@ -158,8 +167,9 @@ def _loop(
         fitter=method.key,
         options=method.options(),
         seed=seed,
-        notes=judged.notes,
+        notes=(*judged.notes, *notes),
         peak_memory=memory.bytes(),
+        computer=problem.computer,
         **_of_posterior(outcome.posterior),
     )
 

@@ -69,6 +69,7 @@ class ScipyMinimize(_Routine):
     """Minimize the cost with a method of scipy.optimize.minimize, in scaled coordinates."""
 
     key = "scipy"
+    only_float64 = True  # its line searches compare costs that are nearly equal
     title = "scipy.optimize.minimize"
     summary = "Any method of scipy's minimize: quasi-Newton, simplex, trust region."
 

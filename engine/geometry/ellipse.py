@@ -19,6 +19,8 @@ _RADIAN = math.pi / 180
 # Keeps the radius, by which slopes are divided, away from zero. A cusp of slope 1.8 still holds 1e-4 of its flux in
 # a pixel inside 1e-20 pixels, so it lies far below that.
 _TINY = 1e-40
+# In float32 its square, and slopes over it, must neither vanish nor overflow.
+_TINY_SINGLE = 1e-8
 
 SPECS = (
     Spec(
@@ -39,13 +41,17 @@ SPECS = (
 )
 
 
+def _tiny(offsets: Tensor) -> float:
+    return _TINY if offsets.dtype == torch.float64 else _TINY_SINGLE
+
+
 def radius(dx: Tensor, dy: Tensor, axis_ratio: Tensor, position_angle: Tensor) -> Tensor:
     """Return the semi-major axis of the ellipse through each offset, in pixels; shape of ``dx``."""
     angle = torch.as_tensor(position_angle, dtype=dx.dtype, device=dx.device) * _RADIAN
     sin, cos = torch.sin(angle), torch.cos(angle)
     along = dy * cos - dx * sin
     across = (dx * cos + dy * sin) / axis_ratio
-    return torch.sqrt(along**2 + across**2 + _TINY**2)
+    return torch.sqrt(along**2 + across**2 + _tiny(dx) ** 2)
 
 
 def half_square_gradient(
@@ -59,7 +65,7 @@ def half_square_gradient(
     uv = u * v
     v_square = v * v
     square = torch.addcmul(v_square * inverse_square, u, u)
-    r = square.add_(_TINY**2).sqrt_()
+    r = square.add_(_tiny(dx) ** 2).sqrt_()
     by_x = torch.add(u * sin, v, alpha=-cos * inverse_square)
     by_y = torch.add(u * -cos, v, alpha=-sin * inverse_square)
     by_ratio = v_square.mul_(-inverse_square / axis_ratio)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.linalg import dot
 from engine.parameters.box import Box
 from engine.parameters.spec import Spec
 from engine.render.grid import Grid
@@ -90,10 +91,10 @@ class Model(ABC):
         differentiation, which costs one image whatever the number of parameters.
         """
         rows = self.gradient(grid, values, setting)
-        image = torch.zeros(rows.shape[1:], dtype=torch.float64, device=rows.device)
+        image = torch.zeros(rows.shape[1:], dtype=rows.dtype, device=rows.device)
         for index in self.linear:
             image.add_(rows[index], alpha=float(values[index]))
-        return image, lambda score: rows.flatten(1) @ score.flatten()
+        return image, lambda score: dot(rows.flatten(1), score.flatten())
 
     def freeze(self, grid: Grid, box: Box, setting: Setting) -> Frozen | None:
         """Return what renders many sets of parameters within ``box``, (component, parameter).

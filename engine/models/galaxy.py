@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.geometry.base import Geometry
+from engine.linalg import dot
 from engine.models.base import Frozen, Model, Pull, PullMany
 from engine.parameters.box import Box
 from engine.parameters.spec import CENTER
@@ -61,7 +62,7 @@ class Galaxy(Model):
         """Return d brightness / d parameter, (parameter, row, column), by the chain rule."""
         samples, shape, slope, by_geometry, by_profile = self._columns(grid, values, setting)
         amplitude = values[-1]
-        rows = scratch("rows", len(self.specs), samples.dx.numel(), grid.device)
+        rows = scratch("rows", len(self.specs), samples.dx.numel(), grid.device, grid.dtype)
         for index, column in enumerate(by_geometry):
             torch.mul(slope, column, out=rows[index])
         for index, column in enumerate(by_profile, start=self._shape_starts):
@@ -79,9 +80,9 @@ class Galaxy(Model):
             by_slope = at_samples * slope
             return torch.stack(
                 [
-                    *(by_slope.dot(column) for column in by_geometry),
-                    *(at_samples.dot(column) * amplitude for column in by_profile),
-                    at_samples.dot(shape),
+                    *(dot(by_slope, column) for column in by_geometry),
+                    *(dot(at_samples, column) * amplitude for column in by_profile),
+                    dot(at_samples, shape),
                 ]
             )
 

@@ -125,7 +125,7 @@ class Painter:
         self._oversampling = oversampling if psf is not None else 1
         self._setting = Setting(accuracy, None if psf is None else PsfSpline(psf, device), reference)
         self._device = device
-        self._convolvers: dict[tuple[int, int], Convolver] = {}
+        self._convolvers: dict[tuple[int, int, torch.dtype], Convolver] = {}
         pad = 0 if psf is None else max(psf.shape) // 2 // self._oversampling + 1
         self.halo = pad
 
@@ -138,9 +138,9 @@ class Painter:
 
     def _convolver(self, grid: Grid) -> Convolver:
         assert self._psf is not None
-        key = (grid.height, grid.width)
+        key = (grid.height, grid.width, grid.dtype)
         if key not in self._convolvers:
-            self._convolvers[key] = Convolver(self._psf, grid.height, grid.width, self._device)
+            self._convolvers[key] = Convolver(self._psf, *key[:2], self._device, grid.dtype)
         return self._convolvers[key]
 
     def _stage(self, model: Model, grid: Grid) -> tuple[Grid, Convolver | None, int]:
@@ -184,7 +184,7 @@ class Painter:
         image, pull = component.model.pullback(canvas, values, self._setting)
 
         return self.finish(image, convolver, factor), lambda score: pull(
-            self.unfinish(score, convolver, factor)
+            self.unfinish(score.to(grid.dtype), convolver, factor)
         )
 
     def freeze(self, components: Sequence[Component], grid: Grid, box: Box) -> FrozenScene:

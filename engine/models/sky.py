@@ -29,11 +29,11 @@ class FlatSky(Model):
 
     def brightness(self, grid: Grid, values: Tensor, setting: Setting) -> Tensor:
         """Return the constant, (row, column)."""
-        return values[0].expand(grid.height, grid.width)
+        return values[0].to(grid.device, grid.dtype).expand(grid.height, grid.width)
 
     def gradient(self, grid: Grid, values: Sequence[float], setting: Setting) -> Tensor:
         """Return ones, (1, row, column)."""
-        return torch.ones((1, grid.height, grid.width), dtype=torch.float64, device=grid.device)
+        return torch.ones((1, grid.height, grid.width), dtype=grid.dtype, device=grid.device)
 
 
 @final
@@ -74,9 +74,10 @@ class PlaneSky(Model):
         """Return the plane, (row, column); differentiable in ``values``."""
         dx, dy = grid.offsets(*setting.reference)
         plane = values[0] + values[1] * dx + values[2] * dy
-        return plane.reshape(grid.height, grid.width)
+        return plane.reshape(grid.height, grid.width).to(grid.dtype)
 
     def gradient(self, grid: Grid, values: Sequence[float], setting: Setting) -> Tensor:
         """Return ones and the offsets from the center of the image, (3, row, column)."""
         dx, dy = grid.offsets(*setting.reference)
-        return torch.stack((torch.ones_like(dx), dx, dy)).reshape(3, grid.height, grid.width)
+        rows = torch.stack((torch.ones_like(dx), dx, dy)).reshape(3, grid.height, grid.width)
+        return rows.to(grid.dtype)

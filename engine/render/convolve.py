@@ -20,9 +20,17 @@ class Convolver:
         height: Rows of the bare grid.
         width: Columns of the bare grid.
         device: Where to work.
+        dtype: Of the images.
     """
 
-    def __init__(self, psf: np.ndarray, height: int, width: int, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        psf: np.ndarray,
+        height: int,
+        width: int,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
         rows, columns = psf.shape
         self.pad_rows, self.pad_columns = rows // 2, columns // 2
         self._height, self._width = height, width
@@ -33,7 +41,7 @@ class Convolver:
         kernel = np.zeros(self._shape)
         kernel[:rows, :columns] = psf
         kernel = np.roll(kernel, (-(rows // 2), -(columns // 2)), (0, 1))
-        self._transform = torch.fft.rfft2(torch.from_numpy(kernel).to(device))
+        self._transform = torch.fft.rfft2(torch.from_numpy(kernel).to(device, dtype))
 
     def adjoint(self, image: Tensor) -> Tensor:
         """Return the transpose of the convolution: (..., height, width) to the padded grid."""

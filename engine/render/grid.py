@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -10,7 +10,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Grid:
-    """``height`` x ``width`` cells whose first center lies at (``x0``, ``y0``), ``step`` pixels apart."""
+    """``height`` x ``width`` cells whose first center lies at (``x0``, ``y0``), ``step`` pixels apart.
+
+    ``dtype`` is that of brightnesses on it; positions are float64 whatever it is.
+    """
 
     x0: float
     y0: float
@@ -18,6 +21,7 @@ class Grid:
     height: int
     step: float = 1.0
     device: str = "cpu"
+    dtype: torch.dtype = torch.float64
 
     @property
     def size(self) -> int:
@@ -41,13 +45,12 @@ class Grid:
 
     def padded(self, columns: int, rows: int) -> Grid:
         """Return the grid with that many more cells on each side."""
-        return Grid(
-            self.x0 - columns * self.step,
-            self.y0 - rows * self.step,
-            self.width + 2 * columns,
-            self.height + 2 * rows,
-            self.step,
-            self.device,
+        return replace(
+            self,
+            x0=self.x0 - columns * self.step,
+            y0=self.y0 - rows * self.step,
+            width=self.width + 2 * columns,
+            height=self.height + 2 * rows,
         )
 
     def oversampled(self, factor: int) -> Grid:
@@ -56,8 +59,13 @@ class Grid:
             return self
         step = self.step / factor
         shift = (factor - 1) / 2 * step
-        return Grid(
-            self.x0 - shift, self.y0 - shift, self.width * factor, self.height * factor, step, self.device
+        return replace(
+            self,
+            x0=self.x0 - shift,
+            y0=self.y0 - shift,
+            width=self.width * factor,
+            height=self.height * factor,
+            step=step,
         )
 
     def box(self, x: float, y: float, half_width: float, half_height: float) -> tuple[int, int, int, int]:

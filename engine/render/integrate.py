@@ -124,7 +124,7 @@ def plan_samples(
     if profile.break_at is not None:
         return plan_with_break(
             grid, center, profile, profile_parameters, geometry, geometry_parameters, accuracy
-        )
+        ).rounded(grid.dtype)
     step = grid.step
     flattening = geometry.smallest_scale(*geometry_parameters)
     # Ratios of 1.5 % and shifts of a twentieth of a pixel change no rule by more than its margin.
@@ -158,7 +158,8 @@ def plan_samples(
         parts_x.append(sx.flatten())
         parts_y.append(sy.flatten())
         groups.append((cells.near, weights))
-    return Samples(torch.cat(parts_x), torch.cat(parts_y), tuple(groups), grid, cells.box, cells.laplacian)
+    samples = Samples(torch.cat(parts_x), torch.cat(parts_y), tuple(groups), grid, cells.box, cells.laplacian)
+    return samples.rounded(grid.dtype)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -61,7 +61,7 @@ class PsfSpline:
     def brightness(self, grid: Grid, x: Tensor | float, y: Tensor | float) -> Tensor:
         """Return the mean brightness per pixel area over each cell, (row, column), for flux 1."""
         tx, ty = self._offsets(grid, x, y)
-        return _cubic(ty) @ self._coefficients @ _cubic(tx).T / grid.step**2
+        return (_cubic(ty) @ self._coefficients @ _cubic(tx).T / grid.step**2).to(grid.dtype)
 
     def gradient(self, grid: Grid, x: float, y: float) -> tuple[Tensor, Tensor, Tensor]:
         """Return the brightness for flux 1 and its derivatives by x and y, each (row, column)."""
@@ -69,8 +69,9 @@ class PsfSpline:
         bx, by = _cubic(tx), _cubic(ty)
         half_x, half_y = self._coefficients @ bx.T, by @ self._coefficients
         scale = 1 / grid.step**2
+        # Matrices this small cost little in float64.
         return (
-            by @ half_x * scale,
-            half_y @ _cubic_slope(tx).T * (-scale / grid.step),
-            _cubic_slope(ty) @ half_x * (-scale / grid.step),
+            (by @ half_x * scale).to(grid.dtype),
+            (half_y @ _cubic_slope(tx).T * (-scale / grid.step)).to(grid.dtype),
+            (_cubic_slope(ty) @ half_x * (-scale / grid.step)).to(grid.dtype),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -44,6 +44,18 @@ class Samples:
     smooth: tuple[int, int, int, int] = (0, 0, 0, 0)
     laplacian: Tensor | None = None
 
+    def rounded(self, dtype: torch.dtype) -> Samples:
+        """Return the same with offsets and weights in ``dtype``; they are computed in float64."""
+        if self.dx.dtype == dtype:
+            return self
+        return replace(
+            self,
+            dx=self.dx.to(dtype),
+            dy=self.dy.to(dtype),
+            groups=tuple((cells, weights.to(dtype)) for cells, weights in self.groups),
+            laplacian=None if self.laplacian is None else self.laplacian.to(dtype),
+        )
+
     def average(self, values: Tensor) -> Tensor:
         """Return the means over cells, (..., row, column), of values at the samples, (..., sample)."""
         height, width = self.grid.height, self.grid.width
@@ -70,7 +82,7 @@ class Samples:
     def spread(self, scores: Tensor) -> Tensor:
         """Return the adjoint of :meth:`average`: scores of cells, (row, column), as scores of samples, (sample,)."""
         height, width = self.grid.height, self.grid.width
-        spread = torch.zeros(self.dx.numel(), dtype=torch.float64, device=scores.device)
+        spread = torch.zeros(self.dx.numel(), dtype=scores.dtype, device=scores.device)
         own = scores.flatten().clone()
         at = (height + 2) * (width + 2)
         base = spread[:at].view(height + 2, width + 2)

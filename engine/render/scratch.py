@@ -15,15 +15,17 @@ _LARGEST = 4_000_000  # numbers (32 MB) that are kept; larger arrays are worth t
 _local = threading.local()
 
 
-def scratch(name: str, rows: int, columns: int, device: str | torch.device) -> Tensor:
-    """Return an uninitialized (rows, columns) float64 tensor, valid until the next call by that name in this thread."""
+def scratch(
+    name: str, rows: int, columns: int, device: str | torch.device, dtype: torch.dtype = torch.float64
+) -> Tensor:
+    """Return an uninitialized (rows, columns) tensor, valid until the next call by that name in this thread."""
     count = rows * columns
     if count > _LARGEST:
-        return torch.empty((rows, columns), dtype=torch.float64, device=device)
-    kept: dict[tuple[str, str], Tensor] | None = getattr(_local, "kept", None)
+        return torch.empty((rows, columns), dtype=dtype, device=device)
+    kept: dict[tuple[str, str, torch.dtype], Tensor] | None = getattr(_local, "kept", None)
     if kept is None:
         kept = _local.kept = {}
-    key = (name, str(device))
+    key = (name, str(device), dtype)
     if key not in kept or kept[key].numel() < count:
-        kept[key] = torch.empty(count, dtype=torch.float64, device=device)
+        kept[key] = torch.empty(count, dtype=dtype, device=device)
     return kept[key][:count].view(rows, columns)

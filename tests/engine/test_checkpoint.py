@@ -13,7 +13,7 @@ from engine.fitters.run import columns
 
 
 @pytest.fixture(scope="module")
-def problem(tmp_path_factory: pytest.TempPathFactory) -> engine.Problem:
+def problem(device: str, tmp_path_factory: pytest.TempPathFactory) -> engine.Problem:
     return engine.load(engine.write_example("seed", tmp_path_factory.mktemp("example")))
 
 

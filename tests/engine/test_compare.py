@@ -31,7 +31,7 @@ from engine.results import FitResult, Status
 
 
 @pytest.fixture(scope="module")
-def problem():
+def problem(device):
     """Two alike Gaussians on a sky, 30 x 24 pixels, with a window so that the origin is not (0, 0)."""
     rng = np.random.default_rng(5)
     blobs = [

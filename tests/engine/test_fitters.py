@@ -36,7 +36,7 @@ OPTIMIZERS = [
 
 
 @pytest.fixture(scope="module")
-def best() -> engine.FitResult:
+def best(device: str) -> engine.FitResult:
     return engine.fit(problem([NEAR, SKY]), "lm", tolerance=1e-10)
 
 

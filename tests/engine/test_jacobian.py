@@ -12,6 +12,7 @@ from engine.models.registry import registry
 from engine.profiles import PROFILES
 from engine.render import Accuracy
 from tests.engine import scenes
+from tests.engine.pretend_gpu import OnGpu
 from tests.engine.typical import asymmetric_psf, galaxy, problem_of
 
 # torch's own forward mode loads rules that it wrote in TorchScript.
@@ -34,13 +35,18 @@ def component(key: str, center: tuple[float, float] = (16.37, 14.81)) -> dict[st
 
 def by_autograd(problem: engine.Problem) -> np.ndarray:
     """(pixel, free), through the links, by forward mode over the differentiable image."""
+    if isinstance(problem.tiles[0].data, OnGpu):
+        pytest.skip("Forward-mode differentiation does not go through a GPU that is none.")
     theta, slope = problem.space.expand(problem.values)
     columns = []
     for direction in np.eye(theta.size):
         with forward_ad.dual_level():
-            dual = forward_ad.make_dual(torch.tensor(theta), torch.tensor(direction))
+            pair = (torch.tensor(one, device=problem.device) for one in (theta, direction))
+            dual = forward_ad.make_dual(*pair)
             tangent = forward_ad.unpack_dual(problem.model_tensor(dual)).tangent
-        columns.append(np.zeros(problem.image.data.size) if tangent is None else tangent.flatten().numpy())
+        columns.append(
+            np.zeros(problem.image.data.size) if tangent is None else tangent.flatten().cpu().numpy()
+        )
     return np.asarray(np.stack(columns, 1) @ slope)
 
 

@@ -15,7 +15,7 @@ CASES = ("decals_r", "ic3478", "ic3478_64", "kids_G265911", "n3073")
 
 
 @pytest.fixture(scope="module")
-def seed_result() -> tuple[engine.Problem, engine.FitResult]:
+def seed_result(device: str) -> tuple[engine.Problem, engine.FitResult]:
     seed = engine.load(engine.example("seed"))
     return seed, engine.fit(seed, "lm")
 

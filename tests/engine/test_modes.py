@@ -19,7 +19,7 @@ RIGHT = {**with_parameters(LEFT, center=[35.0, 20.0]), "name": "twin"}
 
 
 @pytest.fixture(scope="module")
-def twins() -> engine.Problem:
+def twins(device: str) -> engine.Problem:
     return problem([LEFT, RIGHT, SKY])
 
 

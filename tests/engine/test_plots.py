@@ -17,7 +17,7 @@ from engine.plots.fits import around
 
 
 @pytest.fixture(scope="module")
-def problem() -> engine.Problem:
+def problem(device: str) -> engine.Problem:
     return engine.load(engine.example("seed"))
 
 

@@ -14,7 +14,7 @@ from tests.engine.scenes import GALAXY, SKY, problem, with_parameters
 
 
 @pytest.fixture(scope="module")
-def sampled() -> tuple[engine.Problem, engine.FitResult]:
+def sampled(device: str) -> tuple[engine.Problem, engine.FitResult]:
     fitted = problem(psf=True, shape=(30, 34), seed=3)
     return fitted, engine.fit(fitted, "laplace", seed=1, chains=2, draws=200, check=0)
 

@@ -73,13 +73,13 @@ def by_quadrature(fitted: engine.Problem, low: float, high: float) -> tuple[floa
 
 
 @pytest.fixture(scope="module")
-def runs() -> dict[str, engine.FitResult]:
+def runs(device: str) -> dict[str, engine.FitResult]:
     fitted = gentle()
     return {name: engine.fit(fitted, name, seed=7, **FEW[name]) for name in SAMPLERS}
 
 
 @pytest.fixture(scope="module")
-def best() -> engine.FitResult:
+def best(device: str) -> engine.FitResult:
     return engine.fit(gentle(), "lm")
 
 

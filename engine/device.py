@@ -1,0 +1,93 @@
+"""Where a problem is computed and in which precision: declared once, for files, Python, commands and forms.
+
+In float32 brightnesses, their derivatives and the convolution take half of the memory and, on most GPUs, a fraction of
+the time. Positions are found in float64 and rounded only as offsets from a center; models, chi2 and normal equations
+are added up in float64.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import torch
+
+from engine.errors import DeviceError, did_you_mean
+
+DEVICES = ("cpu", "auto", "cuda")
+DEVICE_HELP = (
+    "Where to compute: cpu, cuda (a GPU; cuda:1 is the second one), or auto: a GPU where there is one."
+)
+# Small images take longer on a GPU, where each operation has to be started.
+DEFAULT_DEVICE = "cpu"
+DEFAULT_PRECISION = "float64"
+PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
+PRECISION_HELP = (
+    "Of brightnesses and derivatives: float64, or float32, which is quicker on most GPUs. Sums are float64."
+)
+
+
+@dataclass(frozen=True)
+class Computer:
+    """What computed a problem.
+
+    Attributes:
+        device: torch's name of it, "cpu" or "cuda:0".
+        precision: float64 or float32.
+        gpu: The GPU's own name, "" for none.
+    """
+
+    device: str = "cpu"
+    precision: str = "float64"
+    gpu: str = ""
+
+    @classmethod
+    def of(cls, device: str | None = None, precision: str | None = None) -> Computer:
+        """Return what a wish stands for, None for the default.
+
+        Raises:
+            DeviceError: There is no such device or precision.
+        """
+        precision = str(precision or DEFAULT_PRECISION)
+        if precision not in PRECISIONS:
+            raise DeviceError(f"There is no precision {precision!r}. {did_you_mean(precision, PRECISIONS)}")
+        found = device_of(str(device or DEFAULT_DEVICE))
+        return cls(found, precision, torch.cuda.get_device_name(found) if found != "cpu" else "")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return the type of torch for the precision."""
+        return PRECISIONS[self.precision]
+
+    def __str__(self) -> str:
+        where = f"{self.gpu} ({self.device})" if self.gpu else "CPU" if self.device == "cpu" else self.device
+        return f"{where}, {self.precision}"
+
+
+def device_of(wish: str) -> str:
+    """Return torch's name of the device that ``wish`` stands for here.
+
+    >>> device_of("cpu")
+    'cpu'
+
+    Raises:
+        DeviceError: There is no such device.
+    """
+    if wish == "cpu" or (wish == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    number = re.fullmatch(r"auto|cuda(?::(\d{1,3}))?", str(wish))
+    if number is None:
+        raise DeviceError(f"There is no device {wish!r}. {did_you_mean(str(wish), (*DEVICES, 'cuda:1'))}")
+    if not torch.cuda.is_available():
+        raise DeviceError(
+            f"A GPU is asked for (device {wish}), but PyTorch finds none here. Take the device cpu or auto, or install "
+            "PyTorch's CUDA build and the driver: nvidia-smi shows the GPU."
+        )
+    count = torch.cuda.device_count()
+    index = int(number[1] or 0)
+    if index >= count:
+        raise DeviceError(
+            f"There is no GPU {index} here: PyTorch finds {count}, counted from 0. Take "
+            f"{' or '.join(f'cuda:{one}' for one in range(count))}, or cpu."
+        )
+    return f"cuda:{index}"
