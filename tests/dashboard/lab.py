@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import socket
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+import pytest
+
 from dashboard.accounts import passwords
 from dashboard.store import RunStatus, Store
-from dashboard.store.beside import people_of
+from dashboard.store.beside import People, people_of
 from tests.dashboard.people import world
 from tests.dashboard.server import Answer, Server, start
 
@@ -29,6 +32,11 @@ class Lab:
     others_project: str
     others_run: str
     cookies: dict[str, str]
+    database: str = ""
+
+    def people(self) -> AbstractContextManager[People]:
+        """Its accounts, as `residua users` has them while it runs."""
+        return people_of(self.server.data_dir, self.database)
 
     def get(self, path: str, who: str = "anonymous", **headers: str) -> Answer:
         return self.server.request("GET", path, **self.headers(who), **headers)
@@ -107,7 +115,11 @@ def make_lab(folder: Path, *options: str, database: str = "", **environment: str
     cookies["link"] = f"residua_link={cookies_of(opened)['residua_link']}"
     with people_of(data, database) as people:
         people.accounts.set_disabled(made.who["disabled"].id, True)
-    return Lab(server, made.project, made.run, made.link, others_project, others_run, cookies)
+    return Lab(server, made.project, made.run, made.link, others_project, others_run, cookies, database)
+
+
+# For tests with the fixture `lab`: once with the records in SQLite, once in Postgres.
+on_both = pytest.mark.parametrize("lab", ["sqlite", "postgres"], indirect=True)
 
 
 def page_token(answer: Answer) -> str:

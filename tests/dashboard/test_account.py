@@ -17,21 +17,11 @@ from dashboard.settings import Settings
 from dashboard.state.session import Session
 from dashboard.state.sharing import SharingState
 from dashboard.store import Store, Who
-from dashboard.store.beside import people_of
 from dashboard.store.reach import READ_ONLY
 from tests.dashboard.fits import small_project
-from tests.dashboard.lab import PASSWORD, Lab, cookie_of, cookies_of, form_of, log_in, make_lab
+from tests.dashboard.lab import PASSWORD, Lab, cookie_of, cookies_of, form_of, log_in, on_both
 from tests.dashboard.people import World, account, world
 from tests.dashboard.server import Answer
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    lab = make_lab(tmp_path_factory.mktemp("lab"), "--trusted-proxies", "127.0.0.1")
-    yield lab
-    lab.server.stop()
-    log = (lab.server.data_dir.parent / "server.log").read_text()
-    assert "Traceback" not in log, log
 
 
 def send(lab: Lab, who: str, **fields: str) -> Answer:
@@ -42,6 +32,7 @@ def send(lab: Lab, who: str, **fields: str) -> Answer:
     return lab.post("/account", {"form": form_of(page), **fields}, Cookie=cookie)
 
 
+@on_both
 def test_a_token_is_made_shown_once_used_and_revoked(lab):
     label = '<script>alert("x")</script>'
     made = send(lab, "writer", do="token", label=label)
@@ -67,6 +58,7 @@ def test_a_form_of_another_page_changes_nothing(lab):
     assert send(lab, "writer", do="nonsense").status == 422
 
 
+@on_both
 def test_other_browsers_can_be_logged_out(lab):
     lab.cookies["elsewhere"] = cookie_of(lab.server, "reader")
     page = lab.get("/account", "reader")
@@ -105,6 +97,7 @@ def administer(lab: Lab, who: str, **fields: str) -> Answer:
     return lab.post("/admin", {"form": form_of(page), **fields}, Cookie=cookie)
 
 
+@on_both
 def test_an_admin_adds_somebody_who_chooses_a_password(lab):
     answer = administer(lab, "admin", do="add", name="new-one")
     link = re.search(rb'class="secret">http://[^/]+([^<]+)<', answer.body)[1].decode()
@@ -120,8 +113,9 @@ def test_an_admin_adds_somebody_who_chooses_a_password(lab):
     assert administer(lab, "admin", do="add", name="<script>").status == 422
 
 
+@on_both
 def test_an_admin_shuts_out_and_lets_in_again(lab):
-    with people_of(lab.server.data_dir) as people:
+    with lab.people() as people:
         identifier = people.accounts.named("writer").id
         admin = people.accounts.named("admin").id
     assert lab.get("/learn", "writer").status == 200
@@ -169,8 +163,8 @@ def test_browsers_are_called_by_their_names(agent, name):
 
 
 @pytest.fixture
-def people(tmp_path: Path) -> Iterator[World]:
-    with closing(Store(tmp_path / "data")) as store:
+def people(tmp_path: Path, database: str) -> Iterator[World]:
+    with closing(Store(tmp_path / "data", database)) as store:
         yield world(store)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import delete
 
-from dashboard.store.attempts import FREE_BY_ADDRESS
-from dashboard.store.beside import people_of
+from dashboard.store.database import connect
+from dashboard.store.models import LinkRow
 from tests.dashboard.lab import (
     PASSWORD,
     Lab,
@@ -19,23 +20,14 @@ from tests.dashboard.lab import (
     cookies_of,
     form_of,
     log_in,
-    make_lab,
+    on_both,
     page_token,
 )
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    lab = make_lab(tmp_path_factory.mktemp("lab"), "--trusted-proxies", "127.0.0.1")
-    yield lab
-    lab.server.stop()
-    log = (lab.server.data_dir.parent / "server.log").read_text()
-    assert "Traceback" not in log, log
-
-
 @pytest.fixture
 def people(lab):
-    with people_of(lab.server.data_dir) as people:
+    with lab.people() as people:
         yield people
 
 
@@ -97,6 +89,7 @@ def test_a_cookie_that_was_there_before_is_not_taken_over(lab):
     assert lab.get("/learn", Cookie=f"residua_session={secret}").status == 200
 
 
+@on_both
 def test_logging_in_again_and_out_ends_what_was_before(lab):
     first = cookie_of(lab.server, "reader")
     page = lab.get("/login", Cookie="")
@@ -146,6 +139,7 @@ def test_a_name_that_does_not_exist_is_answered_alike_and_as_late(lab):
     assert unknown > 0.4 * known
 
 
+@on_both
 @pytest.mark.parametrize("name", ["writer", "nobody-at-all"])
 def test_failures_lock_a_name_for_a_while(lab, people, name):
     statuses = [
@@ -162,6 +156,7 @@ def test_failures_lock_a_name_for_a_while(lab, people, name):
     assert log_in(lab.server, name, X_Forwarded_For="10.2.0.99").status == (303 if name == "writer" else 401)
 
 
+@on_both
 def test_many_attempts_at_once_are_not_all_let_through(lab, people):
     from concurrent.futures import ThreadPoolExecutor
 
@@ -177,18 +172,6 @@ def test_many_attempts_at_once_are_not_all_let_through(lab, people):
     people.attempts.forget("admin")
     assert answers.count(401) <= 6
     assert answers.count(429) >= 6
-
-
-def test_an_address_that_is_no_proxys_word_is_not_believed(tmp_path):
-    """Of the server without --trusted-proxies: what is said of another address locks this one."""
-    lab = make_lab(tmp_path)
-    try:
-        with people_of(lab.server.data_dir) as people:
-            for number in range(FREE_BY_ADDRESS):
-                people.attempts.begin(f"name{number}", "127.0.0.1")
-        assert log_in(lab.server, "name99", "wrong password", X_Forwarded_For="10.4.0.99").status == 429
-    finally:
-        lab.server.stop()
 
 
 def test_the_disabled_cannot_log_in(lab):
@@ -208,6 +191,7 @@ def closed_after(lab: Lab, who: str, path: str, act: Callable[[], object]) -> tu
         return socket.end(), time.monotonic() - begun < 10
 
 
+@on_both
 def test_who_is_disabled_loses_open_pages_within_seconds(lab, people):
     account = people.accounts.named("writer")
     assert closed_after(
@@ -223,12 +207,13 @@ def test_who_logs_out_loses_open_pages_at_once(lab):
     ) == (1008, True)
 
 
+@on_both
 def test_a_link_that_is_revoked_closes_the_pages_that_it_opened(lab, people):
     def revoke() -> None:
-        import sqlite3
-
-        with sqlite3.connect(lab.server.data_dir / "residua.db", timeout=10) as connection:
-            connection.execute("DELETE FROM link")
+        database = connect(lab.server.data_dir, lab.database)
+        with database.begin() as connection:
+            connection.execute(delete(LinkRow))
+        database.dispose()
 
     assert closed_after(lab, "link", f"/fit/{lab.project}", revoke) == (1008, True)
     assert lab.get(f"/fit/{lab.project}", "link").status == 302
@@ -245,6 +230,7 @@ def test_guessed_links_open_nothing(lab, token):
 # --- a new password
 
 
+@on_both
 def test_a_reset_link_works_once_and_logs_out_everywhere(lab, people):
     before = cookie_of(lab.server, "other")
     link = people.logins.make_token(people.accounts.named("other").id, "reset", "reset")
@@ -275,6 +261,7 @@ def test_a_reset_link_is_no_token_for_scripts(lab, people):
 # --- scripts
 
 
+@on_both
 def test_a_token_lets_a_script_do_what_its_account_may(lab, people):
     account = people.accounts.named("owner")
     token = people.logins.make_token(account.id, "script")
@@ -288,6 +275,7 @@ def test_a_token_lets_a_script_do_what_its_account_may(lab, people):
     assert lab.server.upload(lab.project, b"", Authorization=f"Bearer {token}").status == 401
 
 
+@on_both
 def test_only_admins_measure(lab, people):
     token = people.logins.make_token(people.accounts.named("admin").id, "prometheus")
     answer = lab.get("/metrics", Authorization=f"Bearer {token}")

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from dashboard.jobs.seen import SeenJobs
-from dashboard.store import NOBODY, NotAllowed, NotFound, Reach, RunStatus, Store, StoreError
+from dashboard.store import NOBODY, NotAllowed, NotFound, Reach, RunStatus, Store, StoreError, Who
 from dashboard.store.journal import Journal, new_note
 from dashboard.store.queue import Queue
+from dashboard.store.secrets import sha256_text
 from dashboard.store.sharing import Sharing
 from tests.dashboard.people import FAR, World, world
 
@@ -93,8 +94,9 @@ def test_it_is_decided_for_every_method_who_may_call_it():
 
 
 @pytest.fixture
-def people(tmp_path: Path) -> Iterator[World]:
-    with closing(Store(tmp_path / "data")) as store:
+def people(tmp_path: Path, database: str) -> Iterator[World]:
+    """Every test with people is run on SQLite and on Postgres."""
+    with closing(Store(tmp_path / "data", database)) as store:
         yield world(store)
 
 
@@ -108,34 +110,32 @@ def outcome(act: Callable[[], Any]) -> str:
     return "done"
 
 
-@pytest.mark.parametrize("name", ON_A_PROJECT)
-def test_a_method_is_for_those_who_reach_the_project(people, name):
-    need, call = ON_A_PROJECT[name]
-    # From those who may do least, so that what is deleted is deleted last.
-    for who, reach in sorted(FAR.items(), key=lambda item: item[1]):
+def test_a_method_is_for_those_who_reach_the_project(people):
+    for name, (need, call) in ON_A_PROJECT.items():
+        made = people.anew()
+        # From those who may do least, so that what is deleted is deleted last.
+        for who, reach in sorted(FAR.items(), key=lambda item: item[1]):
+            seen = made.store.seen_by(made.who[who])
+            expected = "not there" if reach is Reach.NONE else "refused" if reach < need else "done"
+            assert outcome(lambda call=call, seen=seen, made=made: call(seen, made)) == expected, (name, who)
+            if expected == "done" and need >= Reach.WRITE:
+                break  # the others may too, but what they would change is changed
+
+
+def test_what_the_server_does_is_for_nobody_else(people):
+    for name, call in ONLY_INSIDE.items():
+        for who in FAR:
+            seen = people.store.seen_by(people.who[who])
+            allowed = "done" if who == "admin" else "refused"
+            assert outcome(lambda call=call, seen=seen: call(seen, people)) == allowed, (name, who)
+
+
+def test_reach_is_as_the_table_says(people):
+    for who, reach in FAR.items():
         seen = people.store.seen_by(people.who[who])
-        expected = "not there" if reach is Reach.NONE else "refused" if reach < need else "done"
-        assert outcome(lambda seen=seen: call(seen, people)) == expected, who
-        if expected == "done" and need >= Reach.WRITE:
-            break  # the others may too, but what they would change is changed
-
-
-@pytest.mark.parametrize("name", ONLY_INSIDE)
-def test_what_the_server_does_is_for_nobody_else(people, name):
-    for who in FAR:
-        seen = people.store.seen_by(people.who[who])
-        allowed = "done" if who == "admin" else "refused"
-        assert outcome(lambda seen=seen: ONLY_INSIDE[name](seen, people)) == allowed, who
-
-
-def test_reach_is_as_the_table_says(tmp_path, database):
-    with closing(Store(tmp_path / "data", database)) as store:
-        made = world(store)
-        for who, reach in FAR.items():
-            seen = store.seen_by(made.who[who])
-            assert (seen.reach(made.project), seen.reach_of_run(made.run)) == (reach, reach), who
-            assert seen.reach("nosuchthing1") is Reach.NONE
-        assert store.reach(made.project) is Reach.OWN, "without accounts everything is everybody's"
+        assert (seen.reach(people.project), seen.reach_of_run(people.run)) == (reach, reach), who
+        assert seen.reach("nosuchthing1") is Reach.NONE
+    assert people.store.reach(people.project) is Reach.OWN, "without accounts everything is everybody's"
 
 
 def test_lists_hold_what_is_ones_own_or_lent(people):
@@ -173,9 +173,6 @@ def test_a_link_of_another_project_opens_nothing_here(people):
     other = people.store.seen_by(people.who["other"])
     own = other.create_project("own").id
     link = other.sharing.make_link(own)
-    from dashboard.store import Who
-    from dashboard.store.secrets import sha256_text
-
     visitor = people.store.seen_by(Who(links=(sha256_text(link),)))
     assert (visitor.reach(own), visitor.reach(people.project)) == (Reach.READ, Reach.NONE)
 
@@ -228,17 +225,18 @@ class RecordingJobs:
         return [{"run": run_id, "type": "state"}]
 
 
-@pytest.mark.parametrize("who", FAR)
-def test_runs_are_watched_and_cancelled_by_those_who_may(people, who):
-    inner = RecordingJobs()
-    jobs = SeenJobs(inner, people.store.seen_by(people.who[who]))  # type: ignore[arg-type]
-    reach = FAR[who]
-    assert outcome(lambda: jobs.cancel(people.run)) == (
-        "not there" if reach is Reach.NONE else "refused" if reach < Reach.WRITE else "done"
-    )
-    assert inner.cancelled == ([people.run] if reach >= Reach.WRITE else [])
-    assert outcome(lambda: jobs.events(people.run)) == ("done" if reach else "not there")
-    assert outcome(lambda: jobs.subscribe(people.run, print)) == ("done" if reach else "not there")
+def test_runs_are_watched_and_cancelled_by_those_who_may(people):
+    for who, reach in FAR.items():
+        inner = RecordingJobs()
+        jobs = SeenJobs(inner, people.store.seen_by(people.who[who]))  # type: ignore[arg-type]
+        assert outcome(lambda jobs=jobs: jobs.cancel(people.run)) == (
+            "not there" if reach is Reach.NONE else "refused" if reach < Reach.WRITE else "done"
+        ), who
+        assert inner.cancelled == ([people.run] if reach >= Reach.WRITE else [])
+        assert outcome(lambda jobs=jobs: jobs.events(people.run)) == ("done" if reach else "not there")
+        assert outcome(lambda jobs=jobs: jobs.subscribe(people.run, print)) == (
+            "done" if reach else "not there"
+        )
 
 
 def test_of_other_runs_only_their_state_is_heard(people):

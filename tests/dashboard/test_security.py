@@ -14,8 +14,9 @@ from dashboard import ui
 from dashboard.access import RULES, Access, Rule, Verdict, decide
 from dashboard.state.exchange import from_text
 from dashboard.store import LOCAL, NOBODY, Account, Reach, Role, Who
+from dashboard.store.attempts import FREE_BY_ADDRESS
 from tests.dashboard.fits import fits_bytes, galaxy
-from tests.dashboard.lab import Lab, make_lab, opens, page_token
+from tests.dashboard.lab import Lab, log_in, make_lab, opens, page_token
 from tests.dashboard.people import FAR
 
 
@@ -255,6 +256,14 @@ def test_a_page_does_not_hold_the_secrets_of_its_browser(lab):
 
 
 # --- who sends what from where
+
+
+def test_an_address_that_is_no_proxys_word_is_not_believed(lab):
+    """Of a server without --trusted-proxies: what is said of another address locks this one."""
+    with lab.people() as people:
+        for number in range(FREE_BY_ADDRESS):
+            people.attempts.begin(f"name{number}", "127.0.0.1")
+    assert log_in(lab.server, "name99", "wrong password", X_Forwarded_For="10.4.0.99").status == 429
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec_Fetch_Site": "cross-site"}])
