@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from html import escape
 
+from dashboard.store import Who
+
 MOST_COMPARED = 7
 RUN = "/run/"
 _EVERYWHERE = {"Jobs": "/jobs", "Learn": "/learn"}
@@ -22,15 +24,17 @@ def uploaded(project_id: str, guessed: Iterable[str]) -> str:
     return f"/fit/{project_id}?guessed={files}" if files else f"/fit/{project_id}"
 
 
-def navigation(project_id: str, here: str, instead: Mapping[str, str] | None = None) -> str:
-    """The links to the pages of a project other than `here`, as HTML; `instead` gives some their own address."""
+def navigation(project_id: str, here: str, who: Who, instead: Mapping[str, str] | None = None) -> str:
+    """The links to the pages of a project other than `here` that somebody may open, as HTML; `instead` gives some their
+    own address.
+    """
     return _navigation(
         {
             "Workbench": f"/fit/{project_id}",
             "Runs": f"/runs/{project_id}",
             "Compare": f"/compare?project={project_id}",
             "Report": f"/report/{project_id}",
-            **_EVERYWHERE,
+            **({} if who.is_visitor else _EVERYWHERE),
             **(instead or {}),
         },
         here,

@@ -41,6 +41,7 @@ class ReportPage:
 
     def __init__(self, services: Services, project: Project) -> None:
         self.project = project
+        self.who = services.store.who
         self.document = pn.state.curdoc
         self.notebook = Notebook(services, project.id)
         self.shown = NotebookView(
@@ -54,7 +55,7 @@ class ReportPage:
         """The page."""
         project = self.project
         crumb = ui.html(links.crumb(project.id, project.title, "Report", "span"), **WIDE, styles=ui.CENTERED)
-        around = ui.html(links.navigation(project.id, "Report"), margin=0, styles=ui.CENTERED)
+        around = ui.html(links.navigation(project.id, "Report", self.who), margin=0, styles=ui.CENTERED)
         return ui.page(f"{project.title}: report", header=[crumb, around], main=[self.shown])
 
     def _show(self) -> None:

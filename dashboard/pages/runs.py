@@ -50,7 +50,7 @@ class RunsPage:
         """The page."""
         project = self.project
         crumb = ui.html(links.crumb(project.id, project.title, "Runs"), **WIDE, styles=ui.CENTERED)
-        around = ui.html(links.navigation(project.id, "Runs"), margin=0, styles=ui.CENTERED)
+        around = ui.html(links.navigation(project.id, "Runs", self.store.who), margin=0, styles=ui.CENTERED)
         card = pn.Column(
             self.list,
             **FULL,

@@ -69,6 +69,11 @@ class Who:
         return "" if self.account is None else self.account.name
 
     @property
+    def is_visitor(self) -> bool:
+        """Whether they have no account where others have: they came by a link, or may open next to nothing."""
+        return self.account is None and not self.local
+
+    @property
     def is_admin(self) -> bool:
         """Whether everything is theirs."""
         return self.local or (self.account is not None and self.account.is_admin)

@@ -52,8 +52,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextmanager
-def serving(data: Path, *options: str) -> Iterator[Server]:
-    """`residua serve` on a data folder, until the block ends."""
+def serving(data: Path, *options: str, **more: str) -> Iterator[Server]:
+    """`residua serve` on a data folder, with more in its environment, until the block ends."""
     command = [
         sys.executable,
         "-m",
@@ -67,7 +67,7 @@ def serving(data: Path, *options: str) -> Iterator[Server]:
         "1",
         *options,
     ]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **more}
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -1,4 +1,4 @@
-"""Two people and a stranger on a server with accounts: log in, make a project, share it, look at it, be shut out."""
+"""People on a server with accounts: log in by password or provider, share a project, look at it, be shut out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dashboard.store import Role
 from dashboard.store.beside import people_of
 from tests.browser.conftest import Server, serving, watched_page
 from tests.browser.workbench import open_example, wait_for_image
+from tests.dashboard.provider import CLIENT, SECRET, providing
 
 pytestmark = pytest.mark.browser
 
@@ -25,14 +26,28 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with people_of(data) as people:
         for name, role in (("ada", Role.ADMIN), ("grace", Role.USER), ("linus", Role.USER)):
             people.accounts.add(name, passwords.hashed(PASSWORD), role)
-    with serving(data, "--accounts", "local") as server:
-        yield server
+    with providing() as provider:
+        options = {
+            "accounts": "oidc",
+            "provider-url": provider.url,
+            "provider-name": "Example ID",
+            "provider-client-id": CLIENT,
+            "provider-admits": "example.org",
+        }
+        words = [f"--{name}={value}" for name, value in options.items()]
+        with serving(data, *words, RESIDUA_PROVIDER_CLIENT_SECRET=SECRET) as server:
+            yield server
 
 
 def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
+
+
+def log_in_by_provider(page: Page, name: str) -> None:
+    page.get_by_role("link", name="Log in with Example ID").click()
+    page.get_by_role("link", name=f"Agree as {name}", exact=True).click()
 
 
 def test_a_project_is_shared_by_link_looked_at_and_revoked(browser: Browser, lab: Server) -> None:
@@ -65,6 +80,8 @@ def test_a_project_is_shared_by_link_looked_at_and_revoked(browser: Browser, lab
             "title", "This project is open to you for reading only. Its owner can share it for writing."
         )
         expect(stranger.get_by_label("Share", exact=True)).to_have_count(0)
+        pages = stranger.get_by_role("navigation", name="Other pages")
+        expect(pages.get_by_role("link")).to_have_text(["Runs", "Compare", "Report"])
         stranger.goto(project.replace("/fit/", "/runs/"))
         expect(stranger.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
 
@@ -111,3 +128,30 @@ def test_a_project_is_shared_with_somebody_who_then_works_on_it(browser: Browser
         expect(fit).to_be_enabled()
         fit.click()
         expect(other.get_by_role("list", name="Runs").get_by_role("listitem")).to_have_count(1)
+
+
+def test_somebody_comes_by_a_provider_sees_their_own_and_leaves(browser: Browser, lab: Server) -> None:
+    complaints: list[str] = []
+    with watched_page(browser, lab, complaints) as page:
+        page.goto("/")
+        log_in_by_provider(page, "stranger")
+        expect(page.get_by_role("alert")).to_have_text(
+            "You are stranger@elsewhere.org at Example ID, and have no account here. Ask an admin to add you."
+        )
+        assert "403" in complaints.pop(), "the refusal is the only thing that the browser says"
+        log_in_by_provider(page, "ada")
+        expect(page.get_by_text("No projects yet.")).to_be_visible()
+        # The admin of this name is somebody else.
+        page.get_by_role("link", name="ada-2").click()
+        expect(page.get_by_text("You log in with Example ID.")).to_be_visible()
+        page.get_by_role("button", name="Log out").click()
+        expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+        # Somebody with a password connects it, by a form that leads to another site.
+        log_in(page, "linus")
+        page.goto("/account")
+        page.get_by_role("button", name="Connect Example ID").click()
+        page.get_by_role("link", name="Agree as root").click()
+        expect(page.get_by_text("You can log in with Example ID or with your password.")).to_be_visible()
+        page.get_by_role("button", name="Log out").click()
+        log_in_by_provider(page, "root")
+        expect(page.get_by_role("link", name="linus")).to_be_visible()

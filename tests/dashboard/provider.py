@@ -140,6 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         routes: dict[str, Callable[[], Any]] = {
             "/.well-known/openid-configuration": self._description,
             "/jwks": self._keys,
+            "/favicon.ico": dict,
             "/token": lambda: mine.exchanged(form, self._pair()),
             "/userinfo": lambda: {"sub": f"id-of-{self._login()}", **PEOPLE[self._login()]},
             "/login/oauth/access_token": lambda: self._github_token(form),

@@ -21,6 +21,7 @@ from tests.dashboard.server import Answer, Server, start
 class Scripts:
     server: Server
     project: str
+    others_project: str
     tokens: dict[str, str]
 
     def ask(self, who: str, method: str, path: str, content: Any = None) -> Answer:
@@ -36,9 +37,10 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
         mine = store.seen_by(people["owner"])
         project = small_project(mine).id
         mine.sharing.share(project, "reader")
+        others_project = small_project(store.seen_by(people["other"])).id
         tokens = {name: store.logins.make_token(who.id, "test") for name, who in people.items()}
-    server = start(folder / "data", "--accounts", "local")
-    yield Scripts(server, project, tokens)
+    server = start(folder / "data", "--accounts=local", "--workers=2", "--max-running-per-user=1")
+    yield Scripts(server, project, others_project, tokens)
     server.stop()
     log = (folder / "server.log").read_text()
     assert "Traceback" not in log, log
@@ -64,7 +66,40 @@ def test_a_script_fits_and_follows(scripts):
         assert scripts.ask(who, "POST", runs, {}).status == status
         assert scripts.ask(who, "POST", f"/api/runs/{run['id']}/cancel", "").status == status
     assert scripts.ask("other", "GET", f"/api/runs/{run['id']}").status == 404
-    assert scripts.ask("other", "GET", "/api/projects").json == {"projects": []}
+    (theirs,) = scripts.ask("other", "GET", "/api/projects").json["projects"]
+    assert theirs["id"] == scripts.others_project
+
+
+def test_the_fits_of_one_person_do_not_take_every_worker(scripts):
+    """Of two workers, with one fit at a time for each person; the next begins when one is cancelled."""
+
+    def begin(who: str, project: str) -> str:
+        content = {"fitter": "metropolis", "options": {"draws": 1_000_000}}
+        return scripts.ask(who, "POST", f"/api/projects/{project}/runs", content).json["run"]["id"]
+
+    def running() -> set[str]:
+        found = scripts.ask("owner", "GET", f"/api/projects/{scripts.project}/runs").json["runs"]
+        found += scripts.ask("other", "GET", f"/api/projects/{scripts.others_project}/runs").json["runs"]
+        return {one["id"] for one in found if one["status"] == "running"}
+
+    def wait_for(wanted: set[str]) -> None:
+        deadline = time.monotonic() + 60
+        while (now := running()) != wanted:
+            assert time.monotonic() < deadline, now
+            assert len(now & set(mine)) <= 1
+            time.sleep(0.1)
+
+    mine = [begin("owner", scripts.project) for _ in range(3)]
+    wait_for({mine[0]})
+    time.sleep(1)
+    assert running() == {mine[0]}, "a worker is free, but not for the same person"
+    other = begin("other", scripts.others_project)
+    wait_for({mine[0], other})
+    scripts.ask("owner", "POST", f"/api/runs/{mine[0]}/cancel", "")
+    wait_for({mine[1], other})
+    for who, run in (("owner", mine[2]), ("owner", mine[1]), ("other", other)):
+        assert scripts.ask(who, "POST", f"/api/runs/{run}/cancel", "").status == 202
+    wait_for(set())
 
 
 @pytest.mark.parametrize(

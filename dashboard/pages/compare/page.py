@@ -325,7 +325,7 @@ class ComparePage:
             self.crumb.object = '<div class="row crumb-box"><h1>Compare</h1></div>'
             return
         self.crumb.object = links.crumb(project.id, project.title, "Compare")
-        self.links.object = links.navigation(project.id, "Compare")
+        self.links.object = links.navigation(project.id, "Compare", self.services.store.who)
 
     def _show_query(self) -> None:
         self.wall.query = self.state.query()

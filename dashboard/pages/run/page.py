@@ -209,7 +209,7 @@ class RunPage:
         ended = [run.id for run in runs if run.chi2_dof is not None and run.id != self.run.id][:6]
         address = pages.compare([self.run.id, *ended]) if self.run.chi2_dof is not None else ""
         instead = {"Compare": address} if address else {}
-        self.links.object = pages.navigation(self.project.id, "Run", instead)
+        self.links.object = pages.navigation(self.project.id, "Run", self.services.store.who, instead)
 
     def _open(self, opened: RunOpened, state: RunState) -> None:
         self.state = state

@@ -103,7 +103,9 @@ class WorkbenchPage:
         share = [] if self.share is None else [ui.icon_button("Share", "share", self._open_share)]
         text_button = ui.icon_button("Fit description as text", "data_object", self.exchange.open)
         help_button = ui.icon_button("Keyboard help", "keyboard", self._show_help)
-        around = ui.html(links.navigation(self.project.id, "Workbench"), styles=ui.CENTERED)
+        around = ui.html(
+            links.navigation(self.project.id, "Workbench", self.services.store.who), styles=ui.CENTERED
+        )
         return ui.page(
             self.project.title,
             header=[self.crumb, around, *share, text_button, help_button],
