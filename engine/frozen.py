@@ -10,6 +10,7 @@ from torch import Tensor
 
 from engine.errors import ParameterError
 from engine.likelihoods import LIKELIHOODS
+from engine.memory import in_smaller_tiles, is_shortage, release
 from engine.models.scene import FrozenScene
 from engine.parameters.box import Box
 from engine.problem import Problem
@@ -33,6 +34,9 @@ class Costs:
     gradient: np.ndarray
 
 
+_COLUMNS = ("cost", "chi2", "gradient")
+
+
 class FrozenProblem:
     """A problem whose samples stay where they are within a box of parameters; outside it is the problem itself.
 
@@ -51,9 +55,16 @@ class FrozenProblem:
         self._base, _ = space.expand(space.start)
         self._scene: FrozenScene | None = None
         self._evaluated, self._outside = 0, 0
+        # Places at once: the latest, and at most; fewer where memory has run out.
+        self._batch, self._most = 0, 1_000_000
         if len(problem.tiles) > 1:
             return
-        scene = problem.freeze(box.through(*space.expand(box.middle)))
+        try:
+            scene = problem.freeze(box.through(*space.expand(box.middle)))
+        except (MemoryError, RuntimeError) as error:
+            if not is_shortage(error):
+                raise
+            return
         if scene.numbers > _MOST_NUMBERS:
             return
         self._scene = scene
@@ -66,8 +77,21 @@ class FrozenProblem:
         """The share of evaluations so far that fell outside the box, or 1 where there is none."""
         return 1.0 if self._scene is None else self._outside / max(self._evaluated, 1)
 
+    def divide(self) -> None:
+        """Evaluate half as many places at once from now on, or leave it to the problem, in its tiles."""
+        if self._batch == 1:
+            self._scene = None
+        self._most = max(self._batch // 2, 1)
+        release(self.problem.device)
+
+    @in_smaller_tiles
     def costs(self, x: np.ndarray, *, gradient: bool = True) -> Costs:
         """Return cost, chi2 and gradient at each x, (chain, free)."""
+        most = self._most
+        if len(x) > most:
+            parts = [self.costs(x[at : at + most], gradient=gradient) for at in range(0, len(x), most)]
+            return Costs(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
+        self._batch = len(x)
         theta, slopes, allowed = self._expand(x)
         inside = allowed & (False if self._scene is None else self._scene.covers(theta))
         self._evaluated += len(x)

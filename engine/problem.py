@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,7 +16,9 @@ from engine.errors import FitterError, ImageError, ParameterError
 from engine.images import Image
 from engine.likelihoods import LIKELIHOODS
 from engine.linalg import gram
+from engine.memory import in_smaller_tiles, no_shortage, release
 from engine.models.scene import Component, FrozenScene, Painter
+from engine.normal_equations import NormalEquations
 from engine.parameters import Parameter, ParameterSpace
 from engine.parameters.box import Box
 from engine.render import Accuracy, Grid
@@ -29,30 +31,8 @@ PixelTerms = tuple[Tile, np.ndarray, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 # A component is left out of tiles where it is fainter than this fraction of the noise of the mean pixel.
 _NEGLIGIBLE = 0.05
-
-
-@dataclass(frozen=True)
-class NormalEquations:
-    """A quadratic model of the cost around x: cost + ... in the free parameters.
-
-    Attributes:
-        cost: -2 ln posterior up to a constant; chi2 for Gaussian noise without priors.
-        chi2: Sum of weight * residual**2.
-        gradient: -(1/2) d cost / d x, (free,): J^T W (data - model) for the Gaussian.
-        hessian: (1/2) d2 cost / d x2 in the Gauss-Newton approximation, (free, free): J^T W J.
-    """
-
-    cost: float
-    chi2: float
-    gradient: np.ndarray
-    hessian: np.ndarray
-
-    @property
-    def finite(self) -> bool:
-        """True where every number is finite."""
-        return bool(
-            math.isfinite(self.cost) and np.isfinite(self.gradient).all() and np.isfinite(self.hessian).all()
-        )
+# Smaller tiles than this are mostly the margin that the PSF asks for.
+_SMALLEST_TILE = 32
 
 
 class Problem:
@@ -72,6 +52,10 @@ class Problem:
         precision: float64, or float32 for brightnesses and their derivatives; see :mod:`engine.device`.
         tile: Side in pixels of the tiles that are worked on one after another: smaller ones take less memory.
     """
+
+    tiles: list[Tile]
+    n_used: int
+    _backgrounds: dict[Grid, Tensor]
 
     def __init__(
         self,
@@ -104,6 +88,18 @@ class Problem:
         self._painter = Painter.of(image, self.accuracy, self.device)
         self._take(image)
         self._prepare()
+
+    def divide(self) -> None:
+        """Work in tiles of half the side from now on; DeviceError where they are as small as they get."""
+        self._tile = side = max(self.tiles[0].grid.height, self.tiles[0].grid.width) // 2
+        # What was computed for the larger ones goes first.
+        self._painter, self._backgrounds = Painter.of(self.image, self.accuracy, self.device), {}
+        self.tiles = []
+        release(self.device)
+        with no_shortage(self.device, self.n_used, len(self.parameters)):
+            if side < _SMALLEST_TILE:
+                raise MemoryError
+            self.tiles = cut(self.image, self.device, side, self.computer.dtype)
 
     def restricted(self, keep: Sequence[int], x: np.ndarray) -> Problem:
         """Return the problem in which only the free parameters numbered ``keep`` are free, the others at ``x``.
@@ -143,7 +139,6 @@ class Problem:
     def _take(self, image: Image) -> None:
         """Work on the pixels of this image."""
         self.image = image
-        self.images = (image,)
         self.tiles = cut(image, self.device, self._tile, self.computer.dtype)
         self.n_used = int((image.weight > 0).sum())
         if self.n_used == 0:
@@ -155,7 +150,7 @@ class Problem:
         self._moving = self.space.moving()
         self._live = [c for c in self.components if self._moving[c.columns].any()]
         self._still = [c for c in self.components if not self._moving[c.columns].any()]
-        self._backgrounds: dict[Grid, Tensor] = {}
+        self._backgrounds = {}
         self._priors = [(i, p) for i, p in enumerate(self.parameters) if p.prior is not None and not p.fixed]
 
     # What is in it
@@ -187,6 +182,7 @@ class Problem:
 
     # What a person asks
 
+    @in_smaller_tiles
     def render(self, values: Values = None) -> np.ndarray:
         """Return the model image, (row, column), at ``values`` (the rest as described)."""
         total = np.zeros(self.image.shape)
@@ -194,6 +190,7 @@ class Problem:
             total[tile.rows, tile.columns] += image
         return total
 
+    @in_smaller_tiles
     def render_components(self, values: Values = None) -> dict[str, np.ndarray]:
         """Return the image of each component, convolved with the PSF, by name."""
         # Tiles out of a component's reach are never written, so that they take no memory.
@@ -264,14 +261,12 @@ class Problem:
             image[tile.rows, tile.columns] = part
         return image
 
+    @in_smaller_tiles
     def normal_equations(self, x: np.ndarray) -> NormalEquations:
-        """Return cost, gradient and Gauss-Newton Hessian, summed over tiles.
-
-        Memory is O(tile x parameters of the components in reach + parameters**2).
-        """
+        """Return cost, gradient and Gauss-Newton Hessian, tile by tile: memory is O(tile x parameters in reach)."""
         place = self._place(x)
         if place is None:
-            return self._nowhere()
+            return NormalEquations.nowhere(len(x))
         theta, slope = place
         size = len(theta)
         gradient, curvature = np.zeros(size), np.zeros((size, size))
@@ -285,6 +280,7 @@ class Problem:
         cost += self.add_priors(theta, gradient, curvature)
         return NormalEquations(cost, chi2, slope.T @ gradient, slope.T @ curvature @ slope)
 
+    @in_smaller_tiles
     def cost_gradient(self, x: np.ndarray) -> NormalEquations:
         """Return the same without the Hessian, which is left zero: for methods that use slopes alone.
 
@@ -292,7 +288,7 @@ class Problem:
         """
         place = self._place(x)
         if place is None:
-            return self._nowhere()
+            return NormalEquations.nowhere(len(x))
         theta, slope = place
         gradient = np.zeros(len(theta))
         cost = chi2 = 0.0
@@ -323,11 +319,6 @@ class Problem:
             return None
         return (theta, slope) if self.space.allowed(theta) else None
 
-    def _nowhere(self) -> NormalEquations:
-        """What there is to say of a place outside; see :meth:`_place`."""
-        free = len(self.space.free)
-        return NormalEquations(math.inf, math.inf, np.zeros(free), np.zeros((free, free)))
-
     def add_priors(self, theta: np.ndarray, gradient: np.ndarray, curvature: np.ndarray | None) -> float:
         """Add the priors' slopes and curvatures; return their cost."""
         cost = 0.0
@@ -345,6 +336,7 @@ class Problem:
         grid = replace(self.tiles[0].grid, dtype=torch.float64)
         return self._painter.freeze(self._live, grid, box)
 
+    @in_smaller_tiles
     def cost(self, x: np.ndarray) -> tuple[float, float]:
         """Return cost and chi2 without derivatives."""
         place = self._place(x)
@@ -365,6 +357,7 @@ class Problem:
         cost -= 2 * sum(parameter.log_prior(float(theta[i]))[0] for i, parameter in self._priors)
         return cost, chi2
 
+    @in_smaller_tiles
     def score_covariance(self, x: np.ndarray, block: int = 5) -> np.ndarray:
         """Return the sum over square blocks of pixels of the outer product of their scores, (free, free).
 

@@ -24,8 +24,6 @@ from dashboard.store.files import sha256_of
 from engine.checkpoint import Checkpoint, joined
 
 TOPIC = "residua-runs"
-# Side in pixels of the tiles where whole images do not fit a GPU.
-SMALL_TILE = 128
 # Which part of its GPU's memory a worker may take, where several share one.
 GPU_SHARE = "RESIDUA_GPU_SHARE"
 # The status of a job that was left in the middle, for another worker to go on with.
@@ -80,22 +78,11 @@ def run_fit(job: Job) -> Outcome:
     try:
         if not claim(Path(job["folder"]), job["attempt"]):
             return lost("Another worker has this attempt.")
-        try:
-            return _fit(job)
-        except torch.OutOfMemoryError:
-            # A part of the image at a time takes less, and more time.
-            logger.warning("Run %s: the GPU has too little memory; once more in smaller tiles", job["run"])
-            torch.cuda.empty_cache()
-            return _fit(job, SMALL_TILE)
+        return _fit(job)
     except engine.EngineError as error:
         return _failure(with_names(str(error), job["names"]))
     except MemoryError:
         return _failure("There was not enough memory for this fit. Use a smaller window or fewer components.")
-    except torch.OutOfMemoryError:
-        return _failure(
-            "The GPU has too little memory for this fit. Use a smaller window or fewer components, or let it run on a "
-            "processor."
-        )
     except OSError as error:
         code = _log(job, error)
         # astropy tells of a full disk in words of its own, without a number.
@@ -109,7 +96,7 @@ def run_fit(job: Job) -> Outcome:
         return _failure(f"The fit stopped on an internal error. The server's log has it as {code}.", code)
 
 
-def _fit(job: Job, tile: int | None = None) -> Outcome:
+def _fit(job: Job) -> Outcome:
     torch.set_num_threads(job["torch_threads"])
     for path, expected in job["hashes"].items():
         if sha256_of(Path(path)) != expected:
@@ -117,7 +104,7 @@ def _fit(job: Job, tile: int | None = None) -> Outcome:
             raise engine.ImageError(f"{name} was changed or damaged on the server's disk. Upload it again.")
     folder = Path(job["folder"])
     send = _sender(job)
-    problem = engine.load(job["description"], device=device_of(job["device"]), tile=tile)
+    problem = engine.load(job["description"], device=device_of(job["device"]))
     keeper = Keeper(folder, problem, job["checkpoint_seconds"])
     reporter = StepReporter(send, keeper.before)
     options = keeper.resumed(problem, job["fitter"], job["options"])

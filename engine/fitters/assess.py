@@ -8,7 +8,8 @@ import numpy as np
 
 from engine.fitters.base import Outcome
 from engine.linalg import flattest_direction, invert
-from engine.problem import NormalEquations, Problem
+from engine.normal_equations import NormalEquations
+from engine.problem import Problem
 from engine.results import Posterior, Status
 
 # Correlation-scaled Hessians with a smaller eigenvalue than this have lost half of the digits.

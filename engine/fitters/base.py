@@ -10,7 +10,8 @@ import numpy as np
 import param
 
 from engine.errors import OptionError, did_you_mean
-from engine.problem import NormalEquations, Problem
+from engine.normal_equations import NormalEquations
+from engine.problem import Problem
 from engine.results import Drawn, FitResult, Posterior, Status
 
 

@@ -13,7 +13,7 @@ import torch
 from engine.errors import OptionError
 from engine.fitters.base import Fitter, Move, Moves, Outcome, Work
 from engine.fitters.newton import arrived
-from engine.problem import NormalEquations
+from engine.normal_equations import NormalEquations
 from engine.results import Status
 
 # Those whose constructor takes parameters and a learning rate, and that work on one dense vector.

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.fitters.base import Work
 from engine.linalg import damped_solve
-from engine.problem import NormalEquations
+from engine.normal_equations import NormalEquations
 
 
 def held(x: np.ndarray, here: NormalEquations, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:

@@ -256,3 +256,9 @@ def _sort_cells(
         bx[chosen] + x,
         by[chosen] + y,
     )
+
+
+def forget_plans() -> None:
+    """Let go of the plans that are kept: those of large grids are large."""
+    _centers.cache_clear()
+    _sort_cells.cache_clear()

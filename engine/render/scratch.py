@@ -15,6 +15,11 @@ _LARGEST = 4_000_000  # numbers (32 MB) that are kept; larger arrays are worth t
 _local = threading.local()
 
 
+def forget_scratch() -> None:
+    """Let go of what this thread keeps."""
+    _local.kept = {}
+
+
 def scratch(
     name: str, rows: int, columns: int, device: str | torch.device, dtype: torch.dtype = torch.float64
 ) -> Tensor:

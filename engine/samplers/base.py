@@ -12,8 +12,8 @@ import param
 
 from engine.errors import OptionError
 from engine.fitters.base import Fitter, Move, Moves, Outcome, Stop, Work
+from engine.normal_equations import NormalEquations
 from engine.parameters.transform import Transform
-from engine.problem import NormalEquations
 from engine.results import FitResult, Status
 from engine.samplers.chains import Chain, Chains, Round, SideBySide
 from engine.samplers.density import Density, frozen_around

@@ -12,8 +12,8 @@ from engine.fitters.base import Move, Moves, Outcome, Work
 from engine.fitters.lm import LevenbergMarquardt
 from engine.fitters.search_box import scattered
 from engine.linalg import invert
+from engine.normal_equations import NormalEquations
 from engine.parameters.space import whole_turns
-from engine.problem import NormalEquations
 from engine.results import Status
 from engine.samplers.modes import renamed
 from engine.samplers.whitening import inside

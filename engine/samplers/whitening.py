@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.normal_equations import NormalEquations
 from engine.parameters import ParameterSpace
 from engine.parameters.transform import Transform
-from engine.problem import NormalEquations
 
 # Correlations beyond this are not believed: the direction is taken to be shorter than the Hessian says.
 _FLATTEST = 1e-7
