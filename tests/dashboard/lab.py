@@ -132,13 +132,13 @@ def page_token(answer: Answer) -> str:
 class WebSocket:
     """A websocket of a page, as its script opens it; `status` is 101 when it was let in."""
 
-    def __init__(self, lab: Lab, path: str, token: str, who: str = "anonymous") -> None:
+    def __init__(self, lab: Lab, path: str, token: str, who: str = "anonymous", origin: str = "") -> None:
         self._socket = lab.connect()
         self._stream = self._socket.makefile("rb")
         lines = [
             f"GET {path} HTTP/1.1",
             f"Host: {urlsplit(lab.server.url).netloc}",
-            f"Origin: {lab.server.url.rstrip('/')}",
+            f"Origin: {origin or lab.server.url.rstrip('/')}",
             "Connection: Upgrade",
             "Upgrade: websocket",
             "Sec-WebSocket-Version: 13",
