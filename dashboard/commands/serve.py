@@ -42,7 +42,8 @@ def serve(given: Mapping[str, Any]) -> None:
             store = Store(settings.data_path, settings.database)
         except (ListenError, StoreError) as error:
             talk.refuse(str(error))
-        if settings.has_accounts and not store.accounts.all():
+        by_provider = settings.has_provider and (settings.provider_admits or settings.provider_admins)
+        if settings.has_accounts and not by_provider and not store.accounts.all():
             print("Nobody can log in yet. Make the first account: residua users add NAME --admin", flush=True)
 
         from dashboard.app import create_app

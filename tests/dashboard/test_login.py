@@ -123,6 +123,16 @@ def test_what_was_typed_is_shown_as_text(lab):
     assert b"&quot;&gt;&lt;script&gt;" in answer.body
 
 
+def test_what_a_browser_says_of_itself_is_shown_as_text(lab):
+    agent = '"><script>alert(1)</script>' + "x" * 500
+    answer = log_in(lab.server, "reader", User_Agent=agent, X_Forwarded_For="<b>10.0.0.8</b>")
+    cookie = f"residua_session={cookies_of(answer)['residua_session']}"
+    for page in (lab.get("/account", Cookie=cookie), lab.get("/admin", "admin")):
+        assert b"&quot;&gt;&lt;script&gt;alert" in page.body
+        assert b"<script>alert" not in page.body
+        assert b"<b>10" not in page.body
+
+
 def test_a_name_that_does_not_exist_is_answered_alike_and_as_late(lab):
     """Medians of a few, each from an address of its own and below the limit of its name."""
     answers: dict[str, list[float]] = {"reader": [], "nobody-of-this-name": []}
