@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from engine.errors import ParameterError
 from engine.likelihoods import LIKELIHOODS
 from engine.memory import in_smaller_tiles, is_shortage, release
+from engine.models.base import Compilable
 from engine.models.scene import FrozenScene
 from engine.parameters.box import Box
 from engine.problem import Problem
@@ -76,6 +78,11 @@ class FrozenProblem:
     def outside(self) -> float:
         """The share of evaluations so far that fell outside the box, or 1 where there is none."""
         return 1.0 if self._scene is None else self._outside / max(self._evaluated, 1)
+
+    @property
+    def compilable(self) -> Sequence[Compilable]:
+        """What of it can be compiled."""
+        return [] if self._scene is None else self._scene.compilable
 
     def divide(self) -> None:
         """Evaluate half as many places at once from now on, or leave it to the problem, in its tiles."""

@@ -103,7 +103,9 @@ class Progress:
 
     def __call__(self, step: Step) -> None:
         """Show a step."""
-        if self._quiet or self._draw(step.number, f"chi2/dof {step.chi2_dof:.6g}  {step.seconds:.1f} s"):
+        if self._quiet or self._draw(
+            step.number, f"{_doing(step)}chi2/dof {step.chi2_dof:.6g}  {step.seconds:.1f} s"
+        ):
             return
         self._last = step
         if time.monotonic() - self._said >= _PLAIN_SECONDS:
@@ -131,5 +133,11 @@ class Progress:
         self._said = time.monotonic()
         self._last = None
         typer.echo(
-            f"{self._title}: step {step.number}, chi2/dof {step.chi2_dof:.6g}, {step.seconds:.1f} s", err=True
+            f"{self._title}: step {step.number}, {_doing(step)}chi2/dof {step.chi2_dof:.6g}, {step.seconds:.1f} s",
+            err=True,
         )
+
+
+def _doing(step: Step) -> str:
+    """What a step is for, where it brings the fit no further."""
+    return "compiling, " if step.info.get("phase") == "compiling" else ""

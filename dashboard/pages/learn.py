@@ -144,6 +144,8 @@ def progress_words(progress: dict[str, Any]) -> str:
         words.append(f"cell {progress['place']} of {progress['of']}")
     if progress.get("draw") is not None:
         words.append(f"{progress.get('phase') or 'draw'} {progress['draw']:.0f}")
+    elif progress.get("phase") == "compiling":
+        words.append("compiling")
     elif "step" in progress:
         words.append(f"step {progress['step']}")
     if "chi2_dof" in progress:

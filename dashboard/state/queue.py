@@ -73,6 +73,8 @@ def progress(entry: Entry, step: Mapping[str, Any] | None) -> str:
     info = step["info"]
     if info.get("phase") in ("warm-up", "draws"):
         words = f"{'warm-up, ' if info['phase'] == 'warm-up' else ''}draw {info['draw']:.0f}"
+    elif info.get("phase") == "compiling":
+        words = f"compiling, {info['compiling_seconds']:.0f} s"
     else:
         words = f"step {step['number']}"
     return f"{words} · χ²/dof {step['chi2_dof']:.4g}{again}"

@@ -25,6 +25,21 @@ PullMany = Callable[[Tensor], np.ndarray]
 
 
 @dataclass(frozen=True)
+class Compilable:
+    """What of a frozen component can be compiled.
+
+    Attributes:
+        name: In words.
+        samples: Numbers that pass through it for one set of parameters.
+        compile: Compiles it for so many sets at once; raises where that is impossible.
+    """
+
+    name: str
+    samples: int
+    compile: Callable[[int], None]
+
+
+@dataclass(frozen=True)
 class Frozen:
     """Components of one model on one grid, for many sets of parameters near one place.
 
@@ -33,11 +48,13 @@ class Frozen:
             images are sums over components. A pullback is valid until the next call.
         within: Numbers of the parameters that must stay within the box it was made for.
         numbers: How many numbers it keeps: a measure of its memory.
+        compilable: What of it can be compiled; None where nothing is, or closed forms are as fast.
     """
 
     brightness: Callable[[np.ndarray], tuple[Tensor, PullMany]]
     within: tuple[int, ...] = ()
     numbers: int = 0
+    compilable: Compilable | None = None
 
 
 class Model(ABC):

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from engine.geometry.base import Geometry
 from engine.linalg import dot
-from engine.models.base import Frozen, Model, Pull, PullMany
+from engine.models.base import Compilable, Frozen, Model, Pull, PullMany
 from engine.parameters.box import Box
 from engine.parameters.spec import CENTER
 from engine.profiles.base import Profile
+from engine.profiles.by_autograd import ByAutograd
 from engine.render.freeze import freeze_samples
 from engine.render.grid import Grid
 from engine.render.integrate import plan_samples
@@ -107,10 +108,13 @@ class Galaxy(Model):
         if samples is None:
             return None
 
+        by_autograd = ByAutograd(self.profile.shape)
+        shapes_of = self.profile.of_squares or by_autograd
+
         def brightness(many: np.ndarray) -> tuple[Tensor, PullMany]:
             metric, by_geometry = metric_gradient(many[..., 2:at])
             placed = samples.place(many[..., :2], metric)
-            shapes = self.profile.shapes(placed.squares, many[..., at:-1], samples.arrays)
+            shapes = shapes_of(placed.squares, many[..., at:-1], samples.arrays)
             image, along = placed.average(shapes.values, many[..., -1] * shapes.scale)
 
             def pull(scores: Tensor) -> np.ndarray:
@@ -127,7 +131,16 @@ class Galaxy(Model):
 
             return samples.arrays.tensor(image), pull
 
-        return Frozen(brightness, tuple(range(self.amplitude)), samples.numbers)
+        compilable = None
+        if self.profile.of_squares is None:
+            components, each = len(box.middle), samples.samples // len(box.middle)
+            parameters, device = len(self.profile.specs), grid.device
+
+            def compile_for(count: int) -> None:
+                by_autograd.compile((count, components, each), parameters, torch.device(device))
+
+            compilable = Compilable(self.title, samples.samples, compile_for)
+        return Frozen(brightness, tuple(range(self.amplitude)), samples.numbers, compilable)
 
     def flux(self, values: Sequence[float]) -> float:
         """Return the total flux over the plane."""

@@ -66,6 +66,7 @@ class FrozenScene:
         self._grid, self._stages = grid, stages
         parts = [part for stage in stages for part in stage.parts]
         self.numbers = sum(part.frozen.numbers for part in parts)
+        self.compilable = [part.frozen.compilable for part in parts if part.frozen.compilable is not None]
         held = [(part, list(part.frozen.within)) for part in parts]
         self._columns = np.concatenate([np.zeros(0, int), *(p.columns[:, i].ravel() for p, i in held)])
         self._low, self._high = (

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from engine.parameters.spec import Spec
@@ -103,28 +102,3 @@ class Profile:
     break_at: Callable[..., Break] | None = None
     starts: Callable[[float], dict[str, float]] = _no_starts
     of_squares: Callable[[Array, np.ndarray, Arrays], Shapes] | None = None
-
-    def shapes(self, squares: Array, parameters: np.ndarray, arrays: Arrays) -> Shapes:
-        """Return the shapes at squares of radii, (..., sample), for each set of parameters.
-
-        They, and their pullback, are valid until the next call with the same work arrays.
-        """
-        if self.of_squares is not None:
-            return self.of_squares(squares, parameters, arrays)
-        columns = arrays.tensor(arrays.put(np.moveaxis(parameters, -1, 0).copy()))[..., None]
-        inputs = [arrays.tensor(squares), *columns]
-        with torch.enable_grad():
-            for one in inputs:
-                one.requires_grad_()
-            shape = self.shape(inputs[0].sqrt(), *inputs[1:])
-        ones = np.ones(parameters.shape[:-1])
-
-        def pull(scores: Array) -> ShapeSlopes:
-            given = arrays.tensor(scores)
-            by_squares, *others = torch.autograd.grad(shape, inputs, given)
-            total = (given * shape.detach()).sum(-1)
-            return ShapeSlopes(
-                arrays.of_tensor(by_squares), ones, torch.cat(others, -1).cpu().numpy(), total.cpu().numpy()
-            )
-
-        return Shapes(arrays.of_tensor(shape.detach()), ones, pull)

@@ -59,10 +59,10 @@ class FrozenSamples:
     @property
     def numbers(self) -> int:
         """How many numbers it needs for one set of parameters: five arrays of samples."""
-        return int(5 * self._size + len(self.features) * 6 * self.features.shape[2])
+        return int(5 * self.samples + len(self.features) * 6 * self.features.shape[2])
 
     @property
-    def _size(self) -> int:
+    def samples(self) -> int:
         """Samples of all components."""
         return int(len(self.features) * (self.base + self.features.shape[2] + self.rays.size))
 

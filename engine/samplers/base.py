@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,14 @@ _SHOWN = 1000
 _TRIES = 20
 # Draws that adapt the step anew where a run goes on.
 _AGAIN = 50
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """How a sampler is prepared: what its steps tell of it, and a sentence for the notes, or none."""
+
+    told: Mapping[str, bool] = field(default_factory=dict)
+    remark: str = ""
 
 
 class ChainSampler(Fitter):
@@ -75,6 +83,13 @@ class ChainSampler(Fitter):
             ]
         )
 
+    def prepare(
+        self, densities: Sequence[Density], draws: int, start: Move
+    ) -> Generator[Move, None, Prepared]:
+        """Make ready what evaluates the densities, of each chain, for so many draws; tell of it where it takes long."""
+        yield from ()
+        return Prepared()
+
     def limits(self) -> dict[str, float]:
         """Return the largest value that a figure of the sampler can take, by name, for the verdict."""
         return {}
@@ -110,12 +125,18 @@ class ChainSampler(Fitter):
                 "The posterior is zero around the start. Widen the bounds.",
             )
         warmup = self.warmup if before is None else min(self.warmup, _AGAIN)
+        best = origin.best
+        prepared = yield from self.prepare(
+            densities,
+            warmup + self.draws * self.thin,
+            Move(origin.places[best], origin.normals[best].chi2),
+        )
         seeds = [int(seed) for seed in work.rng.integers(2**63 - 1, size=count)]
         running = self.make_chains(densities, begun, seeds, warmup)
         for number in range(1, warmup + 1):
             now = running.advance()
             if _shown(number, warmup):
-                yield _move(now, {"phase": "warm-up", "draw": number, "chains": count})
+                yield _move(now, {"phase": "warm-up", "draw": number, "chains": count, **prepared.told})
         figures: dict[str, float] = {}
         draws, thin = int(self.draws), int(self.thin)
         try:
@@ -126,12 +147,12 @@ class ChainSampler(Fitter):
                 if record.worth_a_look:
                     figures = record.look()
                 if _shown(number, draws):
-                    told = {"phase": "draws", "draw": number, "chains": count, **figures}
+                    told = {"phase": "draws", "draw": number, "chains": count, **prepared.told, **figures}
                     yield replace(_move(now, told), drawn=record.so_far)
         except Stop:
             if record.done < 4:
                 raise
-        return record.outcome(origin, sort_labels=self.sort_labels, limits=self.limits())
+        return record.outcome(origin, prepared.remark, sort_labels=self.sort_labels, limits=self.limits())
 
     def _density(
         self,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import param
 
-from engine.samplers.base import ChainSampler
 from engine.samplers.chains import Chains, Densities, Round, chosen
+from engine.samplers.compiling import GradientSampler
 from engine.samplers.density import Density
 
 # Energy errors beyond this are divergences, as in Stan and Pyro.
@@ -18,7 +18,7 @@ _DIVERGED = 1000.0
 _MOST_STEPS = 64
 
 
-class EnsembleHmc(ChainSampler):
+class EnsembleHmc(GradientSampler):
     """HMC whose trajectory length makes the centered squared norm change most; Hoffman, Radul & Sountsov (2021).
 
     All chains take the same number of leapfrog steps, so that each gradient is one batched evaluation of all of
@@ -59,6 +59,12 @@ class EnsembleHmc(ChainSampler):
         inclusive_bounds=(False, False),
         doc="Acceptance to adapt the step to, as the harmonic mean over chains.",
     )
+
+    together = True
+
+    def gradients_a_draw(self) -> float:
+        """Return the steps of a trajectory as long as the longest that is asked for."""
+        return min(float(math.ceil(self.trajectory_length / self.step_size)), _MOST_STEPS)
 
     def make_chains(
         self, densities: Sequence[Density], starts: np.ndarray, seeds: Sequence[int], warmup: int

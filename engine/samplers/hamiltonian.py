@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 import param
 
-from engine.samplers.base import ChainSampler
 from engine.samplers.chains import Chain
+from engine.samplers.compiling import GradientSampler
 from engine.samplers.density import Density
 
+# Gradients of a draw in whitened coordinates, and in others, on average.
+_WHITE, _OTHER = 8.0, 30.0
 # Warm-up, in draws, from which scales can be learnt better than lm's Hessian has them.
 _LONG = 300
 
 
-class Nuts(ChainSampler):
+class Nuts(GradientSampler):
     """Hamiltonian trajectories that end where they would turn back.
 
     Hoffman & Gelman (2014), with the multinomial choice of Betancourt (2017); Pyro's implementation.
@@ -61,12 +63,16 @@ class Nuts(ChainSampler):
         )
         return PyroChain(density, w, make, warmup, seed)
 
+    def gradients_a_draw(self) -> float:
+        """Return what is usual."""
+        return min(_WHITE if _is_white(self) else _OTHER, 2.0**self.max_tree_depth)
+
     def limits(self) -> dict[str, float]:
         """Return the deepest tree."""
         return {"tree_depth": float(self.max_tree_depth)}
 
 
-class Hmc(ChainSampler):
+class Hmc(GradientSampler):
     """Hamiltonian trajectories of one length; Duane et al. (1987), Neal (2011); Pyro's implementation."""
 
     key = "hmc"
@@ -112,12 +118,19 @@ class Hmc(ChainSampler):
         )
         return PyroChain(density, w, make, warmup, seed)
 
+    def gradients_a_draw(self) -> float:
+        """Return the steps of a trajectory."""
+        return float(self.leapfrog_steps)
+
+
+def _is_white(sampler: Nuts | Hmc) -> bool:
+    return sampler.whiten or sampler.inverse_mass_matrix is not None
+
 
 def _mass(sampler: Nuts | Hmc, warmup: int) -> dict[str, bool]:
     """Pyro's options for the adaptation of the mass matrix."""
     choice = str(sampler.adapt_mass_matrix)
     if choice == "auto":
-        white = sampler.whiten or sampler.inverse_mass_matrix is not None
         # From a few dozen draws, scales come out worse than those of the whitening.
-        choice = "off" if white and warmup < _LONG else "diagonal"
+        choice = "off" if _is_white(sampler) and warmup < _LONG else "diagonal"
     return {"adapt_mass_matrix": choice != "off", "full_mass": choice == "dense"}

@@ -90,7 +90,9 @@ class Record:
             {name: values[:, : self.done].copy() for name, values in self._stats.items()},
         )
 
-    def outcome(self, origin: Origin, *, sort_labels: bool, limits: Mapping[str, float]) -> Outcome:
+    def outcome(
+        self, origin: Origin, remark: str, *, sort_labels: bool, limits: Mapping[str, float]
+    ) -> Outcome:
         """Return the posterior that the draws so far make."""
         found = posterior(
             self._work.problem,
@@ -100,6 +102,7 @@ class Record:
             sort_labels=sort_labels,
             remarks=[
                 origin.remark,
+                remark,
                 f"The first {self.earlier} draws of each chain are from the run that this one goes on from."
                 if self.earlier
                 else "",

@@ -76,6 +76,11 @@ def test_what_runs_stands_first_and_then_whose_turn_it_is():
             {"number": 3, "chi2_dof": 2.0, "info": {"phase": "warm-up", "draw": 20}},
             "warm-up, draw 20 · χ²/dof 2",
         ),
+        (
+            1,
+            {"number": 3, "chi2_dof": 2.0, "info": {"phase": "compiling", "compiling_seconds": 4.2}},
+            "compiling, 4 s · χ²/dof 2",
+        ),
         (3, None, "starting · attempt 3"),
     ],
 )
