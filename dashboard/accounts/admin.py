@@ -51,15 +51,20 @@ class AdminHandler(FormsHandler):
     async def _add(self, _: str) -> dict[str, str]:
         store = self.door.store
         account = await self.ask(store.accounts.add, self.get_body_argument("name", ""))
-        return {"good": f"{account.name} may choose a password by this link, once, for two days:"} | {
+        return {"good": f"{account.name} may choose {self._way} by this link, once, for two days:"} | {
             "secret": await self._link(account.id)
         }
 
     async def _reset(self, account_id: str) -> dict[str, str]:
         account = await self._named(account_id)
-        return {"good": f"{account} may choose a new password by this link, once, for two days:"} | {
+        return {"good": f"{account} may choose {self._way} anew by this link, once, for two days:"} | {
             "secret": await self._link(account_id)
         }
+
+    @property
+    def _way(self) -> str:
+        provider = self.door.provider
+        return "a password" if provider is None else f"a password or {provider.name}"
 
     async def _link(self, account_id: str) -> str:
         secret = await self.ask(self.door.store.logins.make_token, account_id, "reset", RESET)

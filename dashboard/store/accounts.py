@@ -96,7 +96,7 @@ class Accounts:
     def tie(self, account_id: str, subject: str | None, *, anew: bool = False) -> Account:
         """Let somebody log in through a provider, as `subject`, or (None) no more.
 
-        With `anew` this is in place of a new password: it ends log-ins and the link that it came by.
+        With `anew` this is in place of a new password: it ends the old one, log-ins, and the link that it came by.
         """
         with self._session() as session, session.begin():
             row = self._row(session, account_id)
@@ -113,6 +113,7 @@ class Accounts:
                 )
             row.subject = subject
             if anew:
+                row.password = None
                 _log_out(session, account_id)
                 _end_resets(session, account_id)
             return account_of(row)

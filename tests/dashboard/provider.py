@@ -50,7 +50,9 @@ class Provider:
     tokens: dict[str, str] = field(default_factory=dict)
     claims: dict[str, Any] = field(default_factory=dict)
     sign: Callable[[Provider, dict[str, Any]], str] = lambda self, claims: self.signed(claims)
+    key_id: str = KEY_ID
     own_issuer: str = ""
+    own_token_url: str = ""
     down: bool = False
     in_userinfo_only: bool = False
     asked: list[str] = field(default_factory=list)
@@ -66,12 +68,12 @@ class Provider:
         )
 
     def signed(self, claims: dict[str, Any], **header: str) -> str:
-        return jwt.encode(claims, self.key, "RS256", headers={"kid": KEY_ID, **header})
+        return jwt.encode(claims, self.key, "RS256", headers={"kid": self.key_id, **header})
 
     def honest(self) -> None:
         """Tell the truth from now on."""
         self.claims, self.sign, self.down, self.in_userinfo_only = {}, Provider.sign, False, False
-        self.own_issuer = ""
+        self.own_issuer = self.own_token_url = ""
 
     def agree(self, address: str, login: str) -> str:
         """Be a person's browser at the page where they agree: where it is sent back to."""
@@ -175,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {
             "issuer": self.provider.issuer,
             "authorization_endpoint": f"{url}/authorize",
-            "token_endpoint": f"{url}/token",
+            "token_endpoint": self.provider.own_token_url or f"{url}/token",
             "userinfo_endpoint": f"{url}/userinfo",
             "jwks_uri": f"{url}/jwks",
             "token_endpoint_auth_methods_supported": ["client_secret_basic"],
@@ -183,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _keys(self) -> dict[str, Any]:
         key = jwt.algorithms.RSAAlgorithm.to_jwk(self.provider.key.public_key(), as_dict=True)
-        return {"keys": [{**key, "kid": KEY_ID, "use": "sig", "alg": "RS256"}]}
+        return {"keys": [{**key, "kid": self.provider.key_id, "use": "sig", "alg": "RS256"}]}
 
     def _github_token(self, form: dict[str, str]) -> dict[str, Any]:
         found = self.provider.exchanged(form, (form.get("client_id", ""), form.get("client_secret", "")))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from dashboard.accounts.providers.identity import Admission, Identity, ProviderError, name_of, subject_of
+from dashboard.accounts.providers.openid import KEYS_AGAIN_SECONDS, OpenId
 from dashboard.accounts.providers.provider import admission_of, provider_of
 from dashboard.accounts.providers.trip import Trip
 from dashboard.accounts.providers.web import is_safe
 from dashboard.settings import SettingError, Settings
 from dashboard.store import Role, Store, StoreError
-from tests.dashboard.provider import CLIENT, SECRET, Provider, providing
+from tests.dashboard.provider import CLIENT, KEY_ID, SECRET, Provider, providing
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,66 @@ def test_github_tells_who_somebody_is_and_of_which_organization(provider, login,
     assert (identity.subject, identity.name) == (f"{provider.url} {sum(login.encode())}", login)
     assert identity.groups == groups
     assert admission_of(settings).admits(identity)
+
+
+# --- OpenID Connect
+
+BACK = "http://127.0.0.1:5006/login/provider/back"
+
+
+def visits(provider: Provider, *between: Callable[[OpenId], None]) -> list[Identity]:
+    """Log in once, and again after each of these has happened."""
+    openid = OpenId(provider.url, CLIENT, SECRET, "Example ID")
+
+    async def visit() -> Identity:
+        trip = Trip()
+        address = provider.agree(await openid.address(trip, BACK), "ada")
+        return await openid.identity(parse_qs(urlsplit(address).query)["code"][0], trip, BACK)
+
+    async def all_of_them() -> list[Identity]:
+        try:
+            found = [await visit()]
+            for happen in between:
+                happen(openid)
+                found.append(await visit())
+            return found
+        finally:
+            openid.close()
+
+    return asyncio.run(all_of_them())
+
+
+def test_a_key_that_is_new_is_looked_for_but_not_at_every_token(provider):
+    def rotate(_: OpenId) -> None:
+        provider.key, provider.key_id = rsa.generate_private_key(65537, 2048), "key-2"
+
+    def some_time_passes(openid: OpenId) -> None:
+        openid._keys = (openid._keys[0] - KEYS_AGAIN_SECONDS, openid._keys[1])
+
+    with pytest.raises(ProviderError, match="signed with a key that is not the provider's: 'key-2'"):
+        visits(provider, rotate)
+    provider.key_id = KEY_ID
+    first, second = visits(provider, lambda openid: (rotate(openid), some_time_passes(openid)))
+    assert first == second
+    provider.key_id = KEY_ID
+
+
+def test_a_provider_is_who_it_says_it_is_and_is_asked_in_private(provider):
+    for name, value, sentence in (
+        ("own_issuer", "https://evil.example", "calls itself 'https://evil.example'"),
+        (
+            "own_token_url",
+            "http://evil.example/token",
+            "its token_endpoint is 'http://evil.example/token', no address",
+        ),
+    ):
+        setattr(provider, name, value)
+        with pytest.raises(ProviderError, match=sentence):
+            visits(provider)
+        provider.honest()
+
+
+# --- what needs no provider
 
 
 @pytest.mark.parametrize(

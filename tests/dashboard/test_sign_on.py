@@ -366,7 +366,7 @@ def tie(
 
 
 def test_somebody_whom_an_admin_added_comes_in_by_the_link(lab, provider, people):
-    account = people.accounts.add("newcomer")
+    account = people.accounts.add("newcomer", "the hash of a password that is lost")
     link = people.logins.make_token(account.id, "reset", "reset")
     page = lab.get(f"/login/new/{link}")
     assert b"Use Lab &lt;ID&gt;" in page.body
@@ -374,6 +374,7 @@ def test_somebody_whom_an_admin_added_comes_in_by_the_link(lab, provider, people
     assert lab.get("/learn", Cookie=cookie).status == 200
     assert people.accounts.of_subject(f"{provider.url} id-of-stranger").id == account.id
     assert session_of(sign_on(lab, provider, "stranger")), "from now on without the link"
+    assert not people.accounts.named("newcomer").has_password
     assert lab.get(f"/login/new/{link}").status == 404
     answer = tie(lab, provider, "liar", page, "", {"invited": link})
     assert (answer.status, b"The link was used already" in answer.body) == (403, True)

@@ -19,7 +19,7 @@ from dashboard.accounts.providers.identity import (
     subject_of,
 )
 from dashboard.accounts.providers.trip import Trip
-from dashboard.accounts.providers.web import Web
+from dashboard.accounts.providers.web import Web, is_safe
 
 GOOGLE_ISSUER = "https://accounts.google.com"
 WELL_KNOWN = "/.well-known/openid-configuration"
@@ -173,8 +173,8 @@ class OpenId:
 
     async def _endpoint(self, name: str) -> str:
         found = (await self._description()).get(name)
-        if not isinstance(found, str):
-            raise ProviderError(f"it does not say where its {name} is")
+        if not isinstance(found, str) or not is_safe(found):
+            raise ProviderError(f"its {name} is {found!r:.200}, no address of https")
         return found
 
     async def _description(self) -> dict[str, Any]:
