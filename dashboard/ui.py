@@ -16,9 +16,8 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
-from panel.util import edit_readonly
 
-from dashboard.panel_repair import repair
+from dashboard.panel_repair import forget_busy, repair
 
 FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", sans-serif'
 LIGHT = {
@@ -162,9 +161,7 @@ def page(title: str, *, header: list[Any], main: list[Any]) -> pmui.Page:
         raw_css=[static_text("tokens.css")],
         sx={"& main": {"backgroundColor": "background.default"}},
     )
-    # Busy is a state of the whole server: whatever one person does would be looked up in the pages of all.
-    with edit_readonly(shell):
-        shell.busy = False
+    forget_busy(shell)
     # The tokens of static/tokens.css hang on one attribute of <html>; a cookie keeps the choice for the next page.
     shell.jscallback(
         dark_theme="""

@@ -1,8 +1,10 @@
-"""An update that was put off while another was on its way reaches the browser."""
+"""What Panel put off reaches the browser, and a page that was left is freed."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,3 +33,12 @@ def test_what_waits_is_sent_though_its_mark_was_taken_away() -> None:
     assert sent == ["header", "{}", "content"]
     assert document not in panel_document._WRITE_MSGS
     assert document not in panel_document._WRITE_BLOCK
+
+
+def test_a_page_that_was_left_is_freed() -> None:
+    ui.setup()
+    page = ui.page("Left", header=[], main=["text"])
+    left = weakref.ref(page)
+    del page
+    gc.collect()
+    assert left() is None
