@@ -119,14 +119,15 @@ class AccountHandler(FormsHandler):
         account = await self.ask(self.door.store.accounts.named, self.account.name)
         if not account.has_provider:
             words, label = f"Log in with {name} from now on, too.", f"Connect {name}"
-            act = f'<form method="post" action="/login/provider" class="bare">{form}'
-            act += f'<button class="btn" type="submit">{label}</button></form>'
+            act = f'<div><form method="post" action="/login/provider" class="bare">{form}'
+            act += f'<button class="btn" type="submit">{label}</button></form></div>'
         elif account.has_password:
             words = f"You can log in with {name} or with your password."
-            act = html.button(form, "untie", "", f"Disconnect {name}", f"Disconnect {name}")
+            text = f"Disconnect {self.door.provider.name}"
+            act = f"<div>{html.button(form, 'untie', '', text, text)}</div>"
         else:
             words, act = f"You log in with {name}.", ""
-        return f'<section class="card"><h2>{name}</h2><p class="muted">{words}</p><div>{act}</div></section>'
+        return f'<section class="card"><h2>{name}</h2><p class="muted">{words}</p>{act}</section>'
 
     def _password_form(self, form: str) -> str:
         new = f'required minlength="{passwords.SHORTEST}" autocomplete="new-password"'
