@@ -10,6 +10,9 @@ environment (.bench/), which takes the better part of half an hour.
 
 --full is all of it in one run: NUTS with 4 x 500 draws against a long run of ensemble-hmc, then the tutorial's
 settings beside the peer, with ratios and the targets they are for. Figures go to results/samplers.json.
+
+Whether compiled code ran is among the figures; on this problem all derivatives are in closed form, so that none does.
+What compiling is worth is another script's question: benchmarks.compiling.
 """
 
 import argparse
@@ -62,7 +65,8 @@ def main() -> int:
         if options.reference:
             long = engine.fit(problem, "ensemble-hmc", seed=99, warmup=300, draws=options.reference)
             mean, sigma = long.values, long.uncertainties
-            against = f"ensemble-hmc, 8 x {options.reference}"
+            assert long.draws is not None
+            against = f"ensemble-hmc, {len(long.draws)} x {options.reference}"
             print(f"reference ({against}): {long.message}")
         print(f"means and sigmas against {against}")
         print(
@@ -129,7 +133,9 @@ def ours(
         "models": result.evaluations,
         "mean_off": float(off.max()),
         "sigma_ratios": [float(ratio.min()), float(ratio.max())],
+        "compiled": bool(result.history.get("compiled", [False])[-1]),
         "message": result.message,
+        "notes": list(result.notes),
     }
     label = f"{name} ({settings})" if settings == "tutorial" else name
     print(
