@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeGuard
 
 import numpy as np
 import pytest
@@ -182,16 +184,36 @@ def compare(key: str, found: dict[str, dict[str, object]]) -> None:
         assert (away[known] < allowed[known]).all(), (name, away / sigma)
 
 
-def run_outside(key: str, folder: Path, values: dict[str, object]) -> None:
-    compare(key, executed(with_values(as_notebook(lesson(key)), values), folder))
+# The longest first. Notebooks are processes of their own: two at a time keep two cores busy.
+QUICK = {"comparison": {"draws": 60}, **SAMPLED}
+AT_ONCE = 2
 
 
-def test_a_notebook_gives_outside_what_the_page_shows(tmp_path: Path) -> None:
-    run_outside("levenberg-marquardt", tmp_path, {})
+@pytest.fixture(scope="module")
+def outside(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[dict[str, Any]]]]:
+    """The numbers of the notebooks that were asked for, by lesson, as they come."""
+    asked = {item.callspec.params["key"] for item in request.session.items if is_asked(item)}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {
+            key: pool.submit(
+                executed,
+                with_values(as_notebook(lesson(key)), QUICK.get(key, {})),
+                tmp_path_factory.mktemp(key),
+            )
+            for key in sorted(asked, key=lambda key: (key not in QUICK, key != "comparison"))
+        }
+
+
+def is_asked(item: pytest.Item) -> TypeGuard[pytest.Function]:
+    name = test_every_notebook_gives_outside_what_its_page_shows.__name__
+    return isinstance(item, pytest.Function) and item.originalname == name
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("key", [key for key in keys() if key != "levenberg-marquardt"])
-def test_every_notebook_gives_outside_what_its_page_shows(key: str, tmp_path: Path) -> None:
-    quick = {**SAMPLED, "comparison": {"draws": 60}}
-    run_outside(key, tmp_path, quick.get(key, {}))
+@pytest.mark.parametrize("key", keys())
+def test_every_notebook_gives_outside_what_its_page_shows(
+    key: str, outside: dict[str, Future[dict[str, Any]]]
+) -> None:
+    compare(key, outside[key].result())
