@@ -30,6 +30,13 @@ Threads = Annotated[
     typer.Option("--threads", min=0, help="Threads to compute with; 0 takes one, or for large images all."),
 ]
 Pdf = Annotated[bool, typer.Option("--pdf", help="Write report.pdf too.")]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="NAME", help="cpu, cuda (a GPU; cuda:1 the second), or auto."),
+]
+Precision = Annotated[
+    str | None, typer.Option("--precision", metavar="NAME", help="float64, or float32: quicker on most GPUs.")
+]
 Report = Annotated[bool, typer.Option("--report/--no-report", help="Write report.html and report.ipynb.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
@@ -86,6 +93,8 @@ def fit(
     bootstrap_kind: Annotated[
         str, typer.Option("--bootstrap-kind", help="Resample residuals in `blocks`, or `parametric` noise.")
     ] = "blocks",
+    device: Device = None,
+    precision: Precision = None,
     report: Report = True,
     pdf: Pdf = False,
     threads: Threads = 0,
@@ -101,7 +110,15 @@ def fit(
         from engine.outputs import result_record, to_json
 
         problem, result = command.fit(
-            description, out, fitter, option or [], seed, quiet, threads, resume=resume
+            description,
+            out,
+            fitter,
+            option or [],
+            seed,
+            quiet,
+            threads,
+            resume=resume,
+            computer=(device, precision),
         )
         again = command.bootstrap(out, problem, result, bootstrap, bootstrap_kind, seed, quiet)
         _report(out, report, pdf)
@@ -124,6 +141,8 @@ def compare(
             help="Instead of the file's; without either: lm,iterative,iterative-parameters,gradient.",
         ),
     ] = None,
+    device: Device = None,
+    precision: Precision = None,
     report: Report = True,
     pdf: Pdf = False,
     threads: Threads = 0,
@@ -138,7 +157,7 @@ def compare(
         from dashboard.commands import fit as command
         from engine.outputs import to_json
 
-        rows, comparison = command.compare(description, out, fitters, quiet, threads)
+        rows, comparison = command.compare(description, out, fitters, quiet, threads, (device, precision))
         _report(out, report and comparison is not None, pdf)
         if as_json:
             print(to_json({"fitters": rows, "comparison": comparison, "folder": str(out)}), end="")

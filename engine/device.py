@@ -15,16 +15,10 @@ import torch
 from engine.errors import DeviceError, did_you_mean
 
 DEVICES = ("cpu", "auto", "cuda")
-DEVICE_HELP = (
-    "Where to compute: cpu, cuda (a GPU; cuda:1 is the second one), or auto: a GPU where there is one."
-)
 # Small images take longer on a GPU, where each operation has to be started.
 DEFAULT_DEVICE = "cpu"
 DEFAULT_PRECISION = "float64"
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
-PRECISION_HELP = (
-    "Of brightnesses and derivatives: float64, or float32, which is quicker on most GPUs. Sums are float64."
-)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def live(state: State, log: Sequence[str], form: str) -> str:
         f"<td>{button(form, 'cancel', one.id, 'Cancel', f'Cancel {one.fitter} of {one.project}')}</td></tr>"
         for one in state.queue
     )
-    counts = f"{_count(state.workers, 'worker')}, {_count(len(state.queue), 'fit')} waiting or under way"
+    counts = f"{_count(len(state.workers), 'worker')}, {_count(len(state.queue), 'fit')} waiting or under way"
     used = state.disk_total - state.disk_free
     words = (
         f"{size(state.disk_free)} of {size(state.disk_total)} free; "
@@ -48,6 +48,7 @@ def live(state: State, log: Sequence[str], form: str) -> str:
     return (
         f'<section class="card"><h2>Queue</h2><p class="muted">{counts}.</p>'
         f"{table('Queue', ('Of', 'Project', 'Fitter', 'State', 'Since', ''), queue) if queue else ''}</section>"
+        f'<section class="card"><h2>Workers</h2>{_workers(state)}</section>'
         '<section class="card"><h2>Browsers that are logged in</h2>'
         f"{table('Browsers', ('Name', 'Browser', 'From', 'Last seen', ''), browsers)}</section>"
         '<section class="card"><h2>Pages that are open</h2>'
@@ -57,6 +58,19 @@ def live(state: State, log: Sequence[str], form: str) -> str:
         '<section class="card"><h2>The end of the log</h2>'
         f'<pre class="log" tabindex="0" aria-label="Log">{escape(chr(10).join(log)) or "Nothing yet."}</pre></section>'
     )
+
+
+def _workers(state: State) -> str:
+    """Every worker with its device."""
+    if not state.workers:
+        return '<p class="muted">None: fits wait. Start some with residua worker.</p>'
+    rows = []
+    for one in state.workers:
+        memory = f"{size(one.gpu_used)} of {size(one.gpu_total)}" if one.gpu else "no GPU"
+        device = one.gpu or ("CPU, though it takes fits for a GPU" if one.for_gpu else "CPU")
+        cells = (escape(one.address), escape(device), size(one.memory), memory)
+        rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    return table("Workers", ("Worker", "Device", "Memory", "GPU memory"), "".join(rows))
 
 
 def _count(number: int, noun: str) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from dashboard.accounts.account import browser_name
+from dashboard.jobs.workers import Seen
 from dashboard.services import Services
 from dashboard.store import Store
 from dashboard.store.queue import Entry
@@ -50,7 +51,7 @@ class State:
     browsers: tuple[Browser, ...]
     queue: tuple[Entry, ...]
     names: dict[str, str]
-    workers: int
+    workers: tuple[Seen, ...]
     disk_free: int
     disk_total: int
     records: int
@@ -94,7 +95,7 @@ def gather(services: Services) -> State:
         ),
         queue=tuple(store.queue.entries()),
         names=names,
-        workers=services.jobs.workers,
+        workers=tuple(services.jobs.seen_workers()),
         disk_free=usage.free,
         disk_total=usage.total,
         records=_size_of_records(store),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
 from dashboard.api.handler import ApiHandler
 from dashboard.api.health import Checkup, Health
+from dashboard.jobs.workers import Seen
 from dashboard.services import Services
 from dashboard.store import RunStatus
 
@@ -48,16 +50,16 @@ class LoopDelay:
         self.total += max(0.0, seconds)
 
 
-def exposition(health: Health, delay: LoopDelay) -> str:
+def exposition(health: Health, delay: LoopDelay, workers: Sequence[Seen] = ()) -> str:
     """All figures in the text format, version 0.0.4. A figure that could not be had is left out."""
     lines = []
-    for name, kind, text, samples in _families(health, delay):
+    for name, kind, text, samples in _families(health, delay, workers):
         lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
         lines += [f"{name}{labels} {value}" for labels, value in samples]
     return "\n".join(lines) + "\n"
 
 
-def _families(health: Health, delay: LoopDelay) -> list[Family]:
+def _families(health: Health, delay: LoopDelay, workers: Sequence[Seen]) -> list[Family]:
     found: list[Family] = [
         ("residua_healthy", "gauge", "1 when /api/health answers 200.", _one(int(not health.problems))),
         (
@@ -81,6 +83,16 @@ def _families(health: Health, delay: LoopDelay) -> list[Family]:
             ("residua_disk_free_bytes", "gauge", "Room left on the disk of the data folder.", free),
             ("residua_disk_total_bytes", "gauge", "Size of the disk of the data folder.", total),
         ]
+    with_gpu = [one for one in workers if one.gpu]
+    if with_gpu:
+        used, whole = (
+            [(f'{{worker="{one.address}"}}', float(getattr(one, name))) for one in with_gpu]
+            for name in ("gpu_used", "gpu_total")
+        )
+        found += [
+            ("residua_gpu_memory_used_bytes", "gauge", "Memory in use on the GPU of a worker.", used),
+            ("residua_gpu_memory_total_bytes", "gauge", "Memory of the GPU of a worker.", whole),
+        ]
     below = list(accumulate(delay.counts))
     delays: Samples = [
         (f'_bucket{{le="{bound}"}}', count) for bound, count in zip((*BOUNDS, "+Inf"), below, strict=True)
@@ -103,6 +115,8 @@ class MetricsHandler(ApiHandler):
         self._delay: LoopDelay = parts["delay"]
 
     async def get(self) -> None:
-        text = exposition(await self._checkup(), self._delay)
+        text = exposition(
+            await self._checkup(), self._delay, await asyncio.to_thread(self.services.jobs.seen_workers)
+        )
         self.set_header("Content-Type", CONTENT_TYPE)
         self.finish(text)

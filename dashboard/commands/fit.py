@@ -31,9 +31,13 @@ def fit(
     quiet: bool,
     threads: int,
     resume: Path | None = None,
+    computer: tuple[str | None, str | None] = (None, None),
 ) -> tuple[engine.Problem, engine.FitResult]:
-    """Fit a description and write its run folder, going on from an earlier run's where there is one."""
-    problem = engine.load(path)
+    """Fit a description and write its run folder, going on from an earlier run's where there is one.
+
+    ``computer`` is the device and the precision, before what the description says.
+    """
+    problem = engine.load(path, device=computer[0], precision=computer[1])
     _use_threads(problem, threads)
     previous = None if resume is None else engine.read_run(resume)
     if previous is not None:
@@ -86,13 +90,18 @@ def _write(target: Path, text: str) -> None:
 
 
 def compare(
-    path: Path, out: Path, fitters: str | None, quiet: bool, threads: int
+    path: Path,
+    out: Path,
+    fitters: str | None,
+    quiet: bool,
+    threads: int,
+    computer: tuple[str | None, str | None] = (None, None),
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """Run several fitters from the same start, one folder each; write and return the table and the comparison.
 
     The comparison is that of :meth:`engine.Comparison.record`; None where every fitter failed.
     """
-    problem = engine.load(path)
+    problem = engine.load(path, device=computer[0], precision=computer[1])
     _use_threads(problem, threads)
     rows: list[dict[str, Any]] = []
     results: dict[str, engine.FitResult] = {}

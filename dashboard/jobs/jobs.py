@@ -15,7 +15,7 @@ from dashboard.jobs.events import Event, EventHub, is_end
 from dashboard.jobs.limits import Limits, check_submission
 from dashboard.jobs.order import QUICK_SECONDS, SAMPLER_SECONDS
 from dashboard.jobs.tasks import Tasks
-from dashboard.jobs.workers import Workers
+from dashboard.jobs.workers import Seen, Workers
 from dashboard.store import Run, Store
 from engine.fitters import registry
 
@@ -143,6 +143,15 @@ class Jobs:
     def wait_until_warm(self, timeout: float | None = None) -> None:
         """Return once the workers have loaded everything a fit needs; TimeoutError after `timeout` seconds."""
         self.pool.wait_until_warm(timeout)
+
+    def seen_workers(self) -> list[Seen]:
+        """Every worker process as it told of itself last."""
+        return self.pool.seen()
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether a worker takes fits for a GPU."""
+        return self.pool.slots().gpu > 0
 
     @property
     def workers(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from dashboard.jobs.events import Event
 from dashboard.jobs.jobs import Jobs, Standing
 from dashboard.jobs.tasks import Tasks
+from dashboard.jobs.workers import Seen
 from dashboard.store import Reach, Run, Store
 
 
@@ -74,6 +75,15 @@ class SeenJobs:
     def workers(self) -> int:
         """As :attr:`Jobs.workers`."""
         return self._jobs.workers
+
+    @property
+    def has_gpu(self) -> bool:
+        """As :attr:`Jobs.has_gpu`."""
+        return self._jobs.has_gpu
+
+    def seen_workers(self) -> list[Seen]:
+        """As :meth:`Jobs.seen_workers`."""
+        return self._jobs.seen_workers()
 
     def _look_at(self, run_id: str) -> None:
         if run_id not in self._looked_at:

@@ -26,6 +26,8 @@ from engine.checkpoint import Checkpoint, joined
 TOPIC = "residua-runs"
 # Which part of its GPU's memory a worker may take, where several share one.
 GPU_SHARE = "RESIDUA_GPU_SHARE"
+# Under which name a worker tells the scheduler of its GPU.
+GPU_METRIC = "residua_gpu"
 # The status of a job that was left in the middle, for another worker to go on with.
 LOST = "lost"
 FULL_DISK = (
@@ -229,6 +231,7 @@ class WarmUp(WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         """Begin, on the thread that fits run on: a fit that comes meanwhile waits for the rest only."""
+        worker.metrics[GPU_METRIC] = gpu_memory
         worker.executor.submit(self._warm_up)
 
     def _warm_up(self) -> None:
@@ -237,6 +240,14 @@ class WarmUp(WorkerPlugin):
             warm_up()
         except Exception:
             logger.exception("Warming up a worker failed; its first fit will be slow")
+
+
+def gpu_memory(_: Any = None) -> dict[str, Any] | None:
+    """What this worker's GPU is and how much of its memory is in use, in bytes; None where it has none."""
+    if not torch.cuda.is_available():
+        return None
+    free, total = torch.cuda.mem_get_info()
+    return {"name": torch.cuda.get_device_name(), "used": int(total - free), "total": int(total)}
 
 
 def warm_up() -> None:

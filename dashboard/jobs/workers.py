@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future as Pending
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import Any
 
 from distributed import Client, Future, LocalCluster, Security
 
 from dashboard.jobs.cluster import CLOSE_SECONDS, JobsError, connect, start_cluster, stop_cluster
 from dashboard.jobs.order import Slots
-from dashboard.jobs.worker import TOPIC, Job, Outcome, WarmUp, ready, run_fit
+from dashboard.jobs.worker import GPU_METRIC, TOPIC, Job, Outcome, WarmUp, ready, run_fit
 
 # What a nanny tells when it ends a worker that took too much memory.
 MEMORY_TOPIC = "worker-restart-memory"
@@ -26,6 +27,25 @@ GONE_SECONDS = 5.0
 Handler = Callable[[tuple[float, Any]], None]
 
 logger = logging.getLogger("residua.jobs")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A worker process: whether it takes fits for a GPU, its memory in use, and its GPU's; sizes in bytes.
+
+    ``gpu`` is the GPU's name, "" where it has none.
+    """
+
+    address: str
+    for_gpu: bool
+    memory: int
+    gpu: str = ""
+    gpu_used: int = 0
+    gpu_total: int = 0
+
+
+def _of_gpu(told: dict[str, Any] | None) -> dict[str, Any]:
+    return {} if not told else {"gpu": told["name"], "gpu_used": told["used"], "gpu_total": told["total"]}
 
 
 class Workers:
@@ -85,6 +105,18 @@ class Workers:
     def count(self) -> int:
         """How many worker processes are there now."""
         return len(self._workers())
+
+    def seen(self) -> list[Seen]:
+        """Every worker process as it told of itself last, by address."""
+        return [
+            Seen(
+                address,
+                bool(one["resources"].get(GPU)),
+                int(one.get("metrics", {}).get("memory") or 0),
+                **_of_gpu(one.get("metrics", {}).get(GPU_METRIC)),
+            )
+            for address, one in sorted(self._workers().items())
+        ]
 
     @property
     def connected(self) -> bool:
@@ -200,4 +232,4 @@ def every(seconds: float, call: Callable[[], None], stop: threading.Event) -> th
     return thread
 
 
-__all__ = ["MEMORY_TOPIC", "TOPIC", "Workers", "every"]
+__all__ = ["MEMORY_TOPIC", "TOPIC", "Seen", "Workers", "every"]

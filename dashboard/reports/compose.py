@@ -171,7 +171,7 @@ def closing(fits: Sequence[Fit], description: Mapping[str, Any]) -> list[Block]:
     hashes = tuple((name, f"sha256 {value}") for name, value in fits[0].problem.image.hashes.items())
     facts = (
         ("versions", ", ".join(f"{name} {version}" for name, version in found.items())),
-        ("device", fits[0].problem.device),
+        ("computed on", str(fits[0].result.computer)),
         ("likelihood", fits[0].problem.likelihood),
         *hashes,
         *((f"options of {one.label}", _options(one.result.options)) for one in fits),

@@ -220,7 +220,7 @@ def _fits(runs: Mapping[str, Any]) -> dict[str, Fit]:
             label = label_of(result.fitter)
             number = sum(one.label.startswith(label) for one in fits.values()) + 1
             label = label if number == 1 else f"{label} {number}"
-            fits[run_id] = Fit(label, name, engine.load(run["description"]), result)
+            fits[run_id] = Fit(label, name, engine.load(run["description"], device="cpu"), result)
     return fits
 
 

@@ -45,5 +45,5 @@ def finished(store: Store, run_id: str) -> Finished:
 @functools.lru_cache(maxsize=_KEPT)
 def _open(store: Store, run_id: str) -> tuple[engine.Problem, engine.FitResult]:
     run = store.run(run_id)
-    problem = engine.load(store.resolved_description(run.project_id, run.description))
+    problem = engine.load(store.resolved_description(run.project_id, run.description), device="cpu")
     return problem, engine.read_run(store.run_folder(run_id))

@@ -31,6 +31,13 @@ class FitForm(param.Parameterized):
     ticked = param.List(["lm"], doc="Keys of the fitters that the next fit runs.")
     chain = param.List(["gradient", "lm"], doc="Keys of the members of the chain.")
     changed = param.Dict({}, doc="Fitter to the options that differ from their defaults.")
+    device: param.Selector[Any] = param.Selector(
+        default="auto", objects=["auto", "cpu", "cuda"], doc="Where the next fits run."
+    )
+    precision: param.Selector[Any] = param.Selector(
+        default="float64", objects=["float64", "float32"], doc="Of their brightnesses."
+    )
+    has_gpu = param.Boolean(False, doc="Whether there is a worker with a GPU to choose.")
     error = param.String("", doc="Why the last option was refused.")
 
     def __init__(self, **params: Any) -> None:
@@ -57,6 +64,23 @@ class FitForm(param.Parameterized):
         """Screen title of a fitter or of a chain such as gradient+lm."""
         titles = self.titles()
         return ", then ".join(titles.get(part, part) for part in fitter.split("+"))
+
+    def devices(self) -> list[dict[str, str]]:
+        """The devices to choose from: what the workers have."""
+        if not self.has_gpu:
+            return [{"value": "auto", "label": "CPU"}]
+        choices = (("auto", "GPU if one is free"), ("cpu", "CPU"), ("cuda", "GPU"))
+        return [{"value": value, "label": label} for value, label in choices]
+
+    def compute_on(self, device: str, precision: str) -> None:
+        """Choose device and precision, from what there is."""
+        if device in [one["value"] for one in self.devices()] and precision in self.param.precision.objects:
+            self.param.update(device=device, precision=precision)
+
+    def on_computer(self, description: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a description with the chosen precision; the device goes with the run, not with the description."""
+        kept = {key: value for key, value in description.items() if key not in ("device", "precision")}
+        return kept if self.precision == "float64" else {**kept, "precision": self.precision}
 
     def tick(self, key: str, on: bool) -> None:
         """Tick or untick a fitter; a ticked one opens."""

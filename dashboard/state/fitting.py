@@ -12,6 +12,7 @@ import engine
 from dashboard.jobs.events import Event
 from dashboard.services import Services
 from dashboard.state import images
+from dashboard.state.fit_form import FitForm
 from dashboard.state.session import Session
 from dashboard.state.workbench import adopted
 from dashboard.store import NotFound, Run, RunStatus, StoreError
@@ -70,10 +71,13 @@ class Fitting:
 
     # --- what a person does
 
-    async def fit(self, requests: Sequence[Request], seconds: Sequence[float | None] = ()) -> list[str]:
+    async def fit(
+        self, requests: Sequence[Request], seconds: Sequence[float | None] = (), form: FitForm | None = None
+    ) -> list[str]:
         """Start these fitters on the description as it stands; the ids of their runs.
 
         ``seconds`` is what each is forecast to take, None where that is not known: short ones need not wait for long.
+        ``form`` has the device and the precision.
         """
         state = self.state
         state.refused = ""
@@ -81,6 +85,8 @@ class Fitting:
             state.refused = NO_FITTER if state.opened.problem is not None else NOTHING
             return []
         description = state.fitted_description
+        if form is not None:
+            description = form.on_computer(description)
         started = []
         for (fitter, options), expected in zip_longest(requests, seconds):
             try:
@@ -91,6 +97,7 @@ class Fitting:
                     fitter,
                     dict(options),
                     seconds=expected,
+                    device="auto" if form is None else form.device,
                 )
             except (engine.EngineError, StoreError) as error:
                 state.refused = str(error)

@@ -50,7 +50,7 @@ def opener(store: Store, project_id: str) -> Callable[[Mapping[str, Any]], Opene
 
 def _open(resolved: Mapping[str, Any]) -> Opened:
     if resolved.get("components"):
-        problem = engine.load(copy.deepcopy(dict(resolved)), read=IMAGES.read)
+        problem = engine.load(copy.deepcopy(dict(resolved)), device="cpu", read=IMAGES.read)
         return Opened(problem.image, problem, tuple(problem.notices))
     entry = resolved["images"][0]
     image = IMAGES.read(

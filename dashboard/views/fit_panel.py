@@ -44,7 +44,9 @@ class FitPanel(pn.viewable.Viewer):
         self.under_way = RunList(on_run, under_way=True, **WIDE)
         self.runs = RunList(on_run, **WIDE)
         form.param.watch(lambda *_: self._show_form(), ["fitter", "ticked", "chain", "changed"])
+        form.param.watch(lambda *_: self._show_devices(), ["device", "precision", "has_gpu"])
         self._show_form()
+        self._show_devices()
         self._layout = pn.Column(
             self.fitters,
             self.controls,
@@ -69,6 +71,10 @@ class FitPanel(pn.viewable.Viewer):
             case {"type": "option", "name": name, "value": value} if not self.form.set(str(name), value):
                 self._show_form()
                 self.fitters.param.trigger("rows")  # the refused field shows its old value again
+
+    def _show_devices(self) -> None:
+        form = self.form
+        self.controls.param.update(devices=form.devices(), device=form.device, precision=form.precision)
 
     def show_forecasts(self, each: dict[str, str], ticked: str) -> None:
         """What each fitter will take, in words by key, and the ticked ones together."""

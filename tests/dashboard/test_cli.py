@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from astropy.io import fits
 from astropy.table import Table
@@ -330,3 +331,15 @@ def test_a_sampler_goes_on_from_an_earlier_run(tmp_path):
     refused = residua("fit", path, "--out", tmp_path / "third", "--resume", tmp_path / "nowhere")
     assert refused.exit_code == 2
     assert "holds no finished run" in refused.output
+
+
+def test_device_and_precision_go_before_the_file(tmp_path):
+    path = tmp_path / "e" / "fit.yaml"
+    assert residua("example", "seed", path.parent).exit_code == 0
+    done = residua("fit", path, "--out", tmp_path / "run", "--precision", "float32", "--no-report", "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["precision"] == "float32"
+    if not torch.cuda.is_available():
+        refused = residua("fit", path, "--out", tmp_path / "no", "--device", "cuda")
+        assert refused.exit_code == 2
+        assert "PyTorch finds none here. Take the device cpu or auto" in " ".join(refused.output.split())

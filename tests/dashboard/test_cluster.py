@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -161,3 +162,39 @@ def test_places_on_gpus_follow_their_memory(capsys):
     with pytest.raises(typer.Exit, match="2"):
         gpu_places([4_000_000_000], 8_000_000_000)
     assert "GPU 0 has 4.0 GB, less than the 8.0 GB of --gpu-memory-mb" in capsys.readouterr().err
+
+
+def test_a_fit_for_a_gpu_goes_only_where_one_is_promised(store):
+    """A worker that promises a GPU and has none ends the fit with the way out; others go on beside it."""
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    scheduler, worker = start("scheduler", "--port", str(port)), start("worker", "--scheduler", address)
+    command = "-m distributed.cli.dask_worker --nthreads 1 --resources GPU=1 --no-dashboard"
+    promising = subprocess.Popen(
+        [sys.executable, *command.split(), address],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+        stderr=subprocess.DEVNULL,
+    )
+    jobs = Jobs(store, scheduler=address)
+    try:
+        wait_for(lambda: jobs.workers == 2 and jobs.has_gpu)
+        told = jobs.seen_workers()
+        assert sorted(one.for_gpu for one in told) == [False, True]
+        assert {one.gpu for one in told} == {""}
+        project = small_project(store)
+        asked = jobs.submit(project.id, project.description, device="cuda")
+        beside = jobs.submit(project.id, {**project.description, "precision": "float32"}, device="cpu")
+        failed = ended(jobs, store, asked)
+        assert failed.status is RunStatus.FAILED
+        assert "asks for a GPU, but its worker has none that PyTorch can use" in failed.message
+        assert "Choose the device cpu or auto" in failed.message
+        assert ended(jobs, store, beside).converged
+        record = json.loads((store.run_folder(beside.id) / "result.json").read_text())
+        assert [record[key] for key in ("device", "precision", "gpu")] == ["cpu", "float32", ""]
+    finally:
+        jobs.close()
+        promising.terminate()
+        promising.wait(30)
+        stop(worker)
+        stop(scheduler)

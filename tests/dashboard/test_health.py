@@ -13,6 +13,7 @@ import pytest
 
 from dashboard.api.health import Disk, Health, Probe, disk_of
 from dashboard.api.metrics import BOUNDS, LOOP_SECONDS, LoopDelay, exposition
+from dashboard.jobs.workers import Seen
 from tests.dashboard.fits import fits_bytes, galaxy
 from tests.dashboard.postgres import Postgres, binaries, running
 from tests.dashboard.server import Server, start
@@ -175,3 +176,12 @@ def test_a_disk_with_little_room_is_told(tmp_path):
         assert later["residua_event_loop_delay_seconds_count"] > 0
     finally:
         server.stop()
+
+
+def test_metrics_tell_of_the_memory_of_gpus():
+    workers = [Seen("tcp://a:1", False, 5), Seen("tcp://b:2", True, 5, "H100", 3_000_000_000, 80_000_000_000)]
+    samples = parsed(exposition(WELL, LoopDelay(), workers))
+    assert samples['residua_gpu_memory_used_bytes{worker="tcp://b:2"}'] == 3e9
+    assert samples['residua_gpu_memory_total_bytes{worker="tcp://b:2"}'] == 8e10
+    assert not any("tcp://a:1" in one for one in samples)
+    assert "residua_gpu_memory_used_bytes" not in exposition(WELL, LoopDelay(), workers[:1])

@@ -111,3 +111,18 @@ def test_the_fitters_of_several_runs_are_ticked_again_with_their_options() -> No
     assert dict(form.chosen()) == {"lm": {}, "nuts": {"draws": 60}}
     form.use_all([])
     assert form.ticked == ["lm", "nuts"]
+
+
+def test_devices_are_those_that_workers_have():
+    form = FitForm()
+    assert [one["label"] for one in form.devices()] == ["CPU"]
+    form.compute_on("cuda", "float32")
+    assert form.device == "auto"
+    form.has_gpu = True
+    assert [one["value"] for one in form.devices()] == ["auto", "cpu", "cuda"]
+    form.compute_on("cuda", "float32")
+    assert (form.device, form.precision) == ("cuda", "float32")
+    asked = form.on_computer({"residua": 1, "device": "cuda:1"})
+    assert asked == {"residua": 1, "precision": "float32"}
+    form.compute_on("cpu", "float64")
+    assert form.on_computer(asked) == {"residua": 1}

@@ -50,6 +50,9 @@ class FittingPart:
         await self.fitting.open()
         runs = await asyncio.to_thread(self.services.store.runs, self.session.project_id)
         problem = self.state.opened.problem
+        self.form.has_gpu = await asyncio.to_thread(lambda: self.services.jobs.has_gpu)
+        if "precision" in self.state.description:
+            self.form.compute_on(self.form.device, str(self.state.description["precision"]))
         if runs:
             self.form.use_all((run.fitter, run.options) for run in last_started(runs))
         elif problem is not None and problem.fitters:
@@ -84,11 +87,14 @@ class FittingPart:
         self._steps.clear()
         self._last_step.clear()
         self.later(self.panel.curves.clear)
-        started = await self.fitting.fit(requests, [self._expected(*one) for one in requests])
+        started = await self.fitting.fit(requests, [self._expected(*one) for one in requests], self.form)
         self.later(lambda: setattr(self.panel.controls, "asked", self.panel.controls.asked + 1))
         return started
 
     async def _on_fit(self, message: Message) -> None:
+        if message["type"] == "compute":
+            self.form.compute_on(str(message["device"]), str(message["precision"]))
+            return
         await (self.fit_all() if message["type"] == "all" else self.fit())
 
     async def _on_run(self, message: Message) -> None:
