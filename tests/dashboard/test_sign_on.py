@@ -386,9 +386,9 @@ def test_a_password_and_a_provider_for_one_account(lab, provider, people):
     assert b"Connect Lab &lt;ID&gt;" in page.body
     provider.claims = {"sub": "of-writer"}
     assert tie(lab, provider, "ada", page, mine, {}).headers["location"] == "/account"
-    assert (
-        b"You can log in with Lab &lt;ID&gt; or with your password." in lab.get("/account", Cookie=mine).body
-    )
+    tied = lab.get("/account", Cookie=mine).body
+    assert b"You can log in with Lab &lt;ID&gt; or with your password." in tied
+    assert b">Disconnect Lab &lt;ID&gt;</button>" in tied
     both = session_of(sign_on(lab, provider, "ada"))
     assert lab.get(f"/fit/{lab.project}", Cookie=both).status == 200
     # The same log-in cannot be somebody else's too.
