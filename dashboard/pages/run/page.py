@@ -187,9 +187,10 @@ class RunPage:
         columns = {to: [event[name] for event in events] for name, to in names.items()}
         self.curve.add(self.run.id, columns, fitter_color(self.run.fitter), self.run.fitter)
         last = events[-1]
+        doing = "compiling · " if last.get("info", {}).get("phase") == "compiling" else ""
         self.progress.object = (
-            f'<p class="num" role="status">step <b>{last["number"]}</b> · χ²/dof <b>{last["chi2_dof"]:.5g}</b> · '
-            f"{last['seconds']:.1f} s</p>"
+            f'<p class="num" role="status">{doing}step <b>{last["number"]}</b> · '
+            f"χ²/dof <b>{last['chi2_dof']:.5g}</b> · {last['seconds']:.1f} s</p>"
         )
 
     def _show_failure(self, reason: str) -> None:
