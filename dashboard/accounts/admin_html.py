@@ -7,6 +7,7 @@ from html import escape
 
 from dashboard.accounts.html import button, table
 from dashboard.accounts.overview import Person, State
+from dashboard.jobs.workers import Seen
 from dashboard.state.runs import clock
 from dashboard.store import Role
 
@@ -48,7 +49,7 @@ def live(state: State, log: Sequence[str], form: str) -> str:
     return (
         f'<section class="card"><h2>Queue</h2><p class="muted">{counts}.</p>'
         f"{table('Queue', ('Of', 'Project', 'Fitter', 'State', 'Since', ''), queue) if queue else ''}</section>"
-        f'<section class="card"><h2>Workers</h2>{_workers(state)}</section>'
+        f'<section class="card"><h2>Workers</h2>{workers_table(state.workers)}</section>'
         '<section class="card"><h2>Browsers that are logged in</h2>'
         f"{table('Browsers', ('Name', 'Browser', 'From', 'Last seen', ''), browsers)}</section>"
         '<section class="card"><h2>Pages that are open</h2>'
@@ -60,12 +61,12 @@ def live(state: State, log: Sequence[str], form: str) -> str:
     )
 
 
-def _workers(state: State) -> str:
+def workers_table(workers: Sequence[Seen]) -> str:
     """Every worker with its device."""
-    if not state.workers:
+    if not workers:
         return '<p class="muted">None: fits wait. Start some with residua worker.</p>'
     rows = []
-    for one in state.workers:
+    for one in workers:
         memory = f"{size(one.gpu_used)} of {size(one.gpu_total)}" if one.gpu else "no GPU"
         device = one.gpu or ("CPU, though it takes fits for a GPU" if one.for_gpu else "CPU")
         cells = (escape(one.address), escape(device), size(one.memory), memory)

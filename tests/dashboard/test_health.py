@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.accounts.admin_html import workers_table
 from dashboard.api.health import Disk, Health, Probe, disk_of
 from dashboard.api.metrics import BOUNDS, LOOP_SECONDS, LoopDelay, exposition
 from dashboard.jobs.workers import Seen
@@ -185,3 +186,12 @@ def test_metrics_tell_of_the_memory_of_gpus():
     assert samples['residua_gpu_memory_total_bytes{worker="tcp://b:2"}'] == 8e10
     assert not any("tcp://a:1" in one for one in samples)
     assert "residua_gpu_memory_used_bytes" not in exposition(WELL, LoopDelay(), workers[:1])
+
+
+def test_admins_see_each_worker_with_its_device():
+    table = workers_table(
+        [Seen("tcp://a:1", False, 5), Seen("<b>", True, 5, "H100", 3_000_000_000, 80_000_000_000)]
+    )
+    assert "<td>tcp://a:1</td><td>CPU</td><td>5 B</td><td>no GPU</td>" in table
+    assert "<td>&lt;b&gt;</td><td>H100</td><td>5 B</td><td>3.0 GB of 80.0 GB</td>" in table
+    assert "None: fits wait" in workers_table([])

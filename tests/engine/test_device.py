@@ -94,7 +94,17 @@ def test_nothing_mixes_devices_in_frozen_samples_and_a_sampler(gpu):
     np.testing.assert_allclose(
         other.gradient, one.gradient, rtol=1e-6, atol=1e-6 * np.abs(one.gradient).max()
     )
-    result = engine.fit(there, "ensemble-hmc", seed=1, warmup=8, draws=4, chains=4)
+    small = problem([GALAXY, SKY], shape=(36, 40), device="cuda")
+    result = engine.fit(
+        small,
+        "ensemble-hmc",
+        seed=1,
+        warmup=6,
+        draws=8,
+        chains=4,
+        trajectory_length=0.5,
+        adapt_trajectory=False,
+    )
     assert np.isfinite(result.draws).all()
     assert result.computer.device == "cuda:0"
 
