@@ -6,6 +6,7 @@ the request on or refuses it. Handlers find who asks in `request.who`; none of t
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable
 from typing import Any
@@ -49,6 +50,7 @@ class Gate(httputil.HTTPServerConnectionDelegate):
         self.application = application
         self.doorkeeper = doorkeeper
         self._host_names = host_names
+        self._making_a_page = asyncio.Lock()
 
     def start_request(
         self, server_conn: object, request_conn: httputil.HTTPConnection
@@ -96,6 +98,17 @@ class Gate(httputil.HTTPServerConnectionDelegate):
         if verdict is Verdict.NOT_HERE or self._is_of_another(request, who):
             return {"status": 404, "sentence": NOT_HERE}
         return {"status": 403, "sentence": FORBIDDEN} if verdict is Verdict.FORBIDDEN else None
+
+    async def wait_for_turn(self, request: httputil.HTTPServerRequest) -> None:
+        """Let one page at a time be made, or sent through its websocket, and what waits on the event loop run between.
+
+        Each keeps the loop for some tenths of a second. When many come at once, nobody else should have to wait for all
+        of them together.
+        """
+        rule = rule_of(request.path)
+        if rule is not None and rule.page:
+            async with self._making_a_page:
+                await asyncio.sleep(0)
 
     def _is_of_another(self, request: httputil.HTTPServerRequest, who: Who) -> bool:
         """Whether a request wants into a page's session that somebody else opened, or says which id a new one gets."""
@@ -182,7 +195,10 @@ class _AtTheGate(httputil.HTTPMessageDelegate):
         start_line: httputil.RequestStartLine,
         headers: httputil.HTTPHeaders,
     ) -> None:
-        going = self._go(request, await self._gate.ask(request), start_line, headers)
+        refused = await self._gate.ask(request)
+        if refused is None:
+            await self._gate.wait_for_turn(request)
+        going = self._go(request, refused, start_line, headers)
         if going is not None:
             await going
 
