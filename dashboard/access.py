@@ -143,7 +143,11 @@ RULES: tuple[Rule, ...] = (
     Rule("/jobs", Access.USER, "The queue: one's own fits, for admins everybody's.", page=True),
     Rule("/learn", Access.USER, "Tutorials.", page=True),
     Rule("/learn/{page}", Access.USER, "One tutorial.", page=True),
-    Rule("/api/projects", Access.USER, "One's own projects and those that are lent, for scripts."),
+    Rule(
+        "/api/projects",
+        Access.USER,
+        "One's own projects and those that are lent, for scripts; POST makes one.",
+    ),
     Rule("/api/projects/{project}/runs", Access.READ, "The runs of a project, for scripts; POST starts one."),
     Rule("/api/runs/{run}", Access.READ, "Where a run stands, for scripts."),
     Rule("/api/runs/{run}/cancel", Access.WRITE, "Asks a run to stop, for scripts."),

@@ -1,6 +1,7 @@
 """HTTP routes for scripts: what the pages do with projects and runs, as JSON.
 
 GET  /api/projects                     one's own, and those that are lent
+POST /api/projects                     {"title": "M 51"}: a new one; {"title": "", "example": "seed"} opens an example
 GET  /api/projects/{project}/runs      the newest first
 POST /api/projects/{project}/runs      {"fitter": "lm", "options": {}, "description": "residua: 1 ..."}
 GET  /api/runs/{run}                   where a run stands
@@ -20,19 +21,54 @@ from dashboard.api.handler import ApiHandler, RefusedError
 from dashboard.services import Services
 from dashboard.state.exchange import from_text
 from dashboard.state.opening import opener
-from dashboard.store import Reach, Run, StoreError
+from dashboard.store import Project, Reach, Run, StoreError
 
 
-class ProjectsHandler(ApiHandler):
-    """The projects that the sender finds on the first page."""
+KINDS = {str: "text", dict: "object"}
+
+
+class ScriptHandler(ApiHandler):
+    """Reads what a script sends."""
+
+    def wanted(self, known: dict[str, type]) -> dict[str, Any]:
+        """The body, an object with some of these keys."""
+        try:
+            wanted = json.loads(self.request.body or b"{}")
+        except ValueError:
+            raise RefusedError(422, "The body is not JSON.") from None
+        if not isinstance(wanted, dict) or any(
+            not isinstance(wanted[key], known[key]) for key in wanted.keys() & known.keys()
+        ):
+            parts = [f"{key} ({KINDS[kind]})" for key, kind in known.items()]
+            raise RefusedError(422, f"The body is an object with {', '.join(parts[:-1])} and {parts[-1]}.")
+        unknown = wanted.keys() - known.keys()
+        if unknown:
+            raise RefusedError(
+                422, f"{sorted(unknown)[0][:40]!r} is not known. Known are: {', '.join(known)}."
+            )
+        return wanted
+
+
+class ProjectsHandler(ScriptHandler):
+    """The projects that the sender finds on the first page, and a new one."""
 
     async def get(self) -> None:
         projects = await asyncio.to_thread(self.services.store.projects)
         found = [{"id": one.id, "title": one.title, "updated": one.updated.isoformat()} for one in projects]
         self.answer({"projects": found})
 
+    async def post(self) -> None:
+        wanted = self.wanted({"title": str, "example": str})
+        project = await asyncio.to_thread(self._make, wanted.get("title", ""), wanted.get("example", ""))
+        self.answer({"project": {"id": project.id, "title": project.title}}, 201)
 
-class RunsHandler(ApiHandler):
+    def _make(self, title: str, example: str) -> Project:
+        if example:
+            return self.services.add_example(example, title or None)
+        return self.services.store.create_project(title or "Untitled")
+
+
+class RunsHandler(ScriptHandler):
     """The runs of a project, and a new one."""
 
     async def get(self, project_id: str) -> None:
@@ -40,28 +76,10 @@ class RunsHandler(ApiHandler):
         self.answer({"runs": [run_record(run) for run in runs]})
 
     async def post(self, project_id: str) -> None:
-        run = await asyncio.to_thread(self._start, project_id, self._wanted())
+        run = await asyncio.to_thread(
+            self._start, project_id, self.wanted({"fitter": str, "options": dict, "description": str})
+        )
         self.answer({"run": run_record(run)}, 201)
-
-    def _wanted(self) -> dict[str, Any]:
-        """What the body asks for."""
-        try:
-            wanted = json.loads(self.request.body or b"{}")
-        except ValueError:
-            raise RefusedError(422, "The body is not JSON.") from None
-        kinds = {"fitter": str, "options": dict, "description": str}
-        if not isinstance(wanted, dict) or any(
-            not isinstance(wanted[key], kinds[key]) for key in wanted.keys() & kinds.keys()
-        ):
-            raise RefusedError(
-                422, "The body is an object with fitter (text), options (object) and description (text)."
-            )
-        unknown = wanted.keys() - kinds.keys()
-        if unknown:
-            raise RefusedError(
-                422, f"{sorted(unknown)[0][:40]!r} is not known. Known are: {', '.join(kinds)}."
-            )
-        return wanted
 
     def _start(self, project_id: str, wanted: dict[str, Any]) -> Run:
         """Check all that is asked for as the workbench does, then put it into the queue. Reads files."""

@@ -1,0 +1,1 @@
+"""What a lab's deployment is made of, and a trial of it without Docker."""
