@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
@@ -56,7 +57,7 @@ class Container:
             lines += [f"mount -o remount,bind,ro {place}"] if fixed else []
         lines += [f"mount -t tmpfs -o mode=1777 tmpfs {root}{one}" for one in self.tmpfs]
         lines += [f"mount -o remount,bind,ro {root}"] if self.read_only else []
-        given = [f"{name}={value}" for name, value in {"PATH": _PATH, **self.environment}.items()]
+        given = [f"{name}={value}" for name, value in {"PATH": PATH, **self.environment}.items()]
         start = ["exec", "chroot", str(self.root), "/usr/bin/env", "-i", "-C", self.folder, *given]
         if self.user:
             user, group = _ids(self.root, self.user)
@@ -133,9 +134,6 @@ class Service:
                     f"{shlex.join(program)[:200]} never ended well:\n{said}\n{self.log.read_text()[-3000:]}"
                 )
             time.sleep(1)
-
-
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def _ids(root: Path, user: str) -> tuple[str, str]:

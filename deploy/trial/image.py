@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from deploy.trial.container import Container
+from deploy.trial.container import PATH, Container
 from deploy.trial.dockerfile import Stage, command, pairs, stages, substituted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,7 +85,7 @@ class Image:
     """What a Dockerfile comes to."""
 
     root: Path
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=lambda: {"PATH": PATH})
     user: str = ""
     folder: str = "/"
     volumes: list[str] = field(default_factory=list)

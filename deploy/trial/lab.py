@@ -114,6 +114,7 @@ class Own:
         # do, one address does here: the dashboard sees the proxy under the address that it trusts.
         (self.debian / "etc/nginx/sites-enabled/default").unlink(missing_ok=True)
         (self.debian / "etc/nginx/conf.d/address.conf").write_text(f"proxy_bind {NGINX};\n")
+        container.environment = {}
         return container.start(["nginx", "-g", "daemon off;"], log)
 
     def _postgres(self, container: Container, log: Path) -> Service:
