@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 # Before Panel and Bokeh are imported: every script and style comes from this server, none from a CDN.
@@ -23,7 +24,6 @@ from bokeh.server.server import Server
 from tornado.ioloop import IOLoop
 
 from dashboard import ui
-from dashboard.access import rule_of
 from dashboard.accounts.account import account_routes
 from dashboard.accounts.admin import admin_routes
 from dashboard.accounts.door import Door
@@ -34,13 +34,16 @@ from dashboard.accounts.login import login_routes
 from dashboard.accounts.sign_on import sign_on_routes
 from dashboard.accounts.sweep import Sweep
 from dashboard.api.documents import document_routes
+from dashboard.api.health import Checkup
 from dashboard.api.scripts import script_routes
 from dashboard.corner_route import corner_routes
+from dashboard.facts import Facts, facts_of
 from dashboard.guard import AddHeaders
 from dashboard.housekeeping import Housekeeping
 from dashboard.jobs import Jobs, Limits
 from dashboard.jobs.tls import security_of
 from dashboard.listen import check_port, free_port
+from dashboard.outage import Outages
 from dashboard.pages import compare, fit, home, learn, report, run, runs
 from dashboard.pages import jobs as jobs_page
 from dashboard.routes import api_routes
@@ -153,6 +156,8 @@ def limits_of(settings: Settings) -> Limits:
 def _serve(services: Services, port: int, door: Door | None = None) -> Server:
     settings = services.settings
     loop = IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
+    checkup = Checkup(services)
+    outages = Outages(checkup, lambda: services.jobs.trouble)
     pages: dict[str, Callable[[Services], Any]] = {
         "/": home.home,
         "/fit/{project}": lambda own: fit.fit(own, pn.state.route_params["project"]),
@@ -165,7 +170,7 @@ def _serve(services: Services, port: int, door: Door | None = None) -> Server:
         "/learn/{page}": lambda own: learn.learn(own, pn.state.route_params["page"]),
     }
     server: Server = pn.serve(
-        {route: _page(services, build) for route, build in pages.items()},
+        {route: _page(services, build, outages) for route, build in pages.items()},
         port=port,
         address=settings.host,
         websocket_origin=settings.origins(port),
@@ -174,7 +179,7 @@ def _serve(services: Services, port: int, door: Door | None = None) -> Server:
             *corner_routes(services),
             *document_routes(services),
             *script_routes(services),
-            *api_routes(services, loop),
+            *api_routes(services, loop, checkup),
         ],
         static_dirs={"assets": str(ui.static_folder())},
         title="Residua",
@@ -192,7 +197,12 @@ def _serve(services: Services, port: int, door: Door | None = None) -> Server:
         **({} if door is None else _only_by_their_own(services)),
     )
     server._tornado.transforms.append(AddHeaders)
-    gate = Gate(server._tornado, settings.host_names, None if door is None else door.keeper)
+    gate = Gate(
+        server._tornado,
+        settings.host_names,
+        None if door is None else door.keeper,
+        lambda who, touched: facts_of(services.store.seen_by(who), touched),
+    )
     server._http.request_callback = gate
     if door is not None:
         sweep = Sweep(gate)
@@ -225,13 +235,15 @@ def _only_by_their_own(services: Services) -> dict[str, Any]:
     }
 
 
-def _page(services: Services, build: Callable[[Services], Any]) -> Callable[[], Any]:
-    """The page for whoever opens it, or in its place a sentence when it cannot be made."""
+def _page(services: Services, build: Callable[[Services], Any], outages: Outages) -> Callable[[], Any]:
+    """The page for whoever opens it, or in its place a sentence when it cannot be made; over it what is wrong."""
 
     def build_or_explain() -> Any:
         try:
-            own = services.seen_by(_who())
-            with ui.locked(_lock_reason(own)):
+            who: Who = _asked("who", NOBODY)
+            own = replace(services.seen_by(who), facts=_asked("facts", Facts()))
+            locked = not who.local and own.facts.least < Reach.WRITE
+            with ui.locked(READ_ONLY if locked else ""):
                 return build(own)
         except (NotFound, NotAllowed) as error:
             return ui.message_page("Not here", str(error))
@@ -242,27 +254,16 @@ def _page(services: Services, build: Callable[[Services], Any]) -> Callable[[], 
                 "This page could not be made", f"The server's log has the reason as {code}."
             )
 
-    return build_or_explain
+    def page() -> Any:
+        made = build_or_explain()
+        outages.show_on(made)
+        return made
+
+    return page
 
 
-def _lock_reason(own: Services) -> str:
-    """Why the page that is being made must not change the project it is about; empty when it may."""
-    context = pn.state.curdoc.session_context if pn.state.curdoc else None
-    if own.store.who.local or context is None:
-        return ""
-    request = context.request
-    rule = rule_of(request.path)
-    touched = rule.touched(request.path, request.arguments) if rule is not None else []
-    reaches = [
-        own.store.reach(one.id) if one.kind == "project" else own.store.reach_of_run(one.id)
-        for one in touched
-    ]
-    return READ_ONLY if min([one for one in reaches if one], default=Reach.WRITE) < Reach.WRITE else ""
-
-
-def _who() -> Who:
-    """Who opens the page that is being made, as the gate found out."""
+def _asked(name: str, otherwise: Any) -> Any:
+    """What the gate found out of the request for the page that is being made."""
     document = pn.state.curdoc
     context = document.session_context if document else None
-    who: Who = getattr(context.request, "who", NOBODY) if context else NOBODY
-    return who
+    return getattr(context.request, name, otherwise) if context else otherwise

@@ -22,7 +22,7 @@ from dashboard.services import Services
 
 
 def api_routes(
-    services: Services, loop: asyncio.AbstractEventLoop
+    services: Services, loop: asyncio.AbstractEventLoop, checkup: Checkup
 ) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
     """The routes for Panel's `extra_patterns`, to be served on this loop."""
     own = {"services": services}
@@ -35,7 +35,6 @@ def api_routes(
         )
     )
     inspector.warm_up()
-    checkup = Checkup(services)
     delay = LoopDelay()
     delay.watch(loop)
     return [

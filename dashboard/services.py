@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import engine
+from dashboard.facts import Facts
 from dashboard.jobs import Jobs
 from dashboard.jobs.limits import check_disk
 from dashboard.jobs.seen import SeenJobs
 from dashboard.settings import Settings
-from dashboard.store import ROLES, Project, Reach, Store, StoreError, Who, file_reference
+from dashboard.store import ROLES, NotFound, Project, Reach, Run, Store, StoreError, Who, file_reference
 from engine.examples import EXAMPLES
 
 _KEY_ROLES = {key: role for role, key in ROLES.items()}
@@ -30,6 +31,8 @@ class Services:
     settings: Settings
     changed: Callable[[], None] = lambda: None
     """Called when somebody may do less than before: pages that are open are then looked at again at once."""
+    facts: Facts = field(default_factory=Facts)
+    """Of the page that this was made for, what its address names: known without asking the database."""
 
     def seen_by(self, who: Who) -> Services:
         """The same for one person: what they may not do raises NotFound or NotAllowed."""
@@ -41,9 +44,32 @@ class Services:
         store = self.store.seen_by(who)
         return replace(self, store=store, jobs=SeenJobs(self.jobs, store))
 
+    def project(self, project_id: str) -> Project:
+        """A project; NotFound where there is none for this person."""
+        if project_id not in self.facts.projects:
+            return self.store.project(project_id)
+        found = self.facts.projects[project_id]
+        if found is None:
+            raise NotFound("There is no such project. It may have been deleted.")
+        return found
+
+    def run(self, run_id: str) -> Run:
+        """A run; NotFound where there is none for this person."""
+        if run_id not in self.facts.runs:
+            return self.store.run(run_id)
+        found = self.facts.runs[run_id]
+        if found is None:
+            raise NotFound("There is no such run. It may have been deleted.")
+        return found
+
+    def reach(self, project_id: str) -> Reach:
+        """How far this person may go with a project."""
+        known = self.facts.reach.get(project_id)
+        return self.store.reach(project_id) if known is None else known
+
     def may_share(self, project_id: str) -> bool:
         """Whether this person may say who else opens a project; without accounts there is nobody else."""
-        return not self.store.who.local and self.store.reach(project_id) is Reach.OWN
+        return not self.store.who.local and self.reach(project_id) is Reach.OWN
 
     def check_room(self, project_id: str, size: int) -> None:
         """LimitError when the owner of a project may not keep so many bytes more. Reads the database."""

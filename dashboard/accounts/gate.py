@@ -1,14 +1,15 @@
 """The gate: every request goes through here, before any handler, page or websocket sees it.
 
 It finds the rule for the address (dashboard.access), who asks, and how far they reach what the address names, and hands
-the request on or refuses it. Handlers find who asks in `request.who`; none of them has to check.
+the request on or refuses it. Handlers find who asks in `request.who`; none of them has to check. Pages find in
+`request.facts` what they are about.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -17,9 +18,10 @@ from bokeh.util.token import check_token_signature, get_session_id
 from sqlalchemy.exc import SQLAlchemyError
 from tornado import httputil
 
-from dashboard.access import Verdict, decide, rule_of
+from dashboard.access import Touched, Verdict, decide, rule_of
 from dashboard.accounts.doorkeeper import BadToken, Doorkeeper
 from dashboard.accounts.refusal import Refusal
+from dashboard.facts import Facts
 from dashboard.guard import host_name
 from dashboard.store import LOCAL, Who
 
@@ -45,10 +47,15 @@ class Gate(httputil.HTTPServerConnectionDelegate):
     """Stands before the application. Without a doorkeeper everybody who comes under our host names may do all."""
 
     def __init__(
-        self, application: BokehTornado, host_names: tuple[str, ...], doorkeeper: Doorkeeper | None = None
+        self,
+        application: BokehTornado,
+        host_names: tuple[str, ...],
+        doorkeeper: Doorkeeper | None = None,
+        facts: Callable[[Who, list[Touched]], Facts] | None = None,
     ) -> None:
         self.application = application
         self.doorkeeper = doorkeeper
+        self._facts = facts
         self._host_names = host_names
         self._making_a_page = asyncio.Lock()
 
@@ -84,12 +91,13 @@ class Gate(httputil.HTTPServerConnectionDelegate):
         """Look up who makes a request; why it is refused, or None when it goes on."""
         try:
             verdict, who = await self.judge(request)
+            facts = await self._read(request, who) if verdict is Verdict.ALLOW else Facts()
         except BadToken:
             return {"status": 401, "sentence": "This token opens nothing: it was revoked, or mistyped."}
         except (TimeoutError, SQLAlchemyError) as error:
             logger.error("%s %s: the database does not answer (%s)", request.method, request.path, error)
             return {"status": 503, "sentence": AWAY}
-        request.who = who  # type: ignore[attr-defined]
+        request.who, request.facts = who, facts  # type: ignore[attr-defined]
         by_token = "Authorization" in request.headers
         if request.method not in SAFE_METHODS and not by_token and from_another_site(request):
             return {"status": 403, "sentence": OTHER_SITE}
@@ -109,6 +117,14 @@ class Gate(httputil.HTTPServerConnectionDelegate):
         if rule is not None and rule.page:
             async with self._making_a_page:
                 await asyncio.sleep(0)
+
+    async def _read(self, request: httputil.HTTPServerRequest, who: Who) -> Facts:
+        """What the page that a request opens needs to know of what it is about."""
+        rule = rule_of(request.path)
+        if self._facts is None or rule is None or not rule.page:
+            return Facts()
+        touched = rule.touched(request.path, request.arguments)
+        return await asyncio.to_thread(self._facts, who, touched) if touched else Facts()
 
     def _is_of_another(self, request: httputil.HTTPServerRequest, who: Who) -> bool:
         """Whether a request wants into a page's session that somebody else opened, or says which id a new one gets."""
@@ -184,6 +200,7 @@ class _AtTheGate(httputil.HTTPMessageDelegate):
         )
         request.who = LOCAL if self._gate.doorkeeper is None else None  # type: ignore[attr-defined]
         self._request_conn.set_max_body_size(MOST_BODY_BYTES)  # type: ignore[attr-defined]
+        request.facts = Facts()  # type: ignore[attr-defined]
         refused = self._gate.unasked(request)
         if refused is not None:
             return self._go(request, refused, start_line, headers)

@@ -37,7 +37,9 @@ class Refusal(RequestHandler):
             self.finish({"error": self._sentence})
         elif "text/html" in self.request.headers.get("Accept", "") and self._status != 421:
             self.set_header("Content-Type", "text/html; charset=utf-8")
-            self.finish(message_page(self.request, "Not here", self._sentence))
+            self.finish(
+                message_page(self.request, "Not now" if self._status == 503 else "Not here", self._sentence)
+            )
         else:
             self.set_header("Content-Type", "text/plain; charset=utf-8")
             self.finish(f"{self._sentence}\n")

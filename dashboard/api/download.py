@@ -28,8 +28,8 @@ class DownloadHandler(ApiHandler):
     """The files of a run, by an allow-list of names."""
 
     async def get(self, run_id: str, name: str) -> None:
-        run = self.services.store.run(run_id)
-        folder = self.services.store.run_folder(run.id)
+        run = await asyncio.to_thread(self.services.store.run, run_id)
+        folder = await asyncio.to_thread(self.services.store.run_folder, run.id)
         if name != ARCHIVE and name not in DOWNLOADS:
             raise NotFound(f"A run has no such file. It has: {', '.join(DOWNLOADS)} and {ARCHIVE}.")
         if not (folder / "result.json").is_file():

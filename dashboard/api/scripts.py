@@ -23,8 +23,7 @@ from dashboard.state.exchange import from_text
 from dashboard.state.opening import opener
 from dashboard.store import Project, Reach, Run, StoreError
 
-
-KINDS = {str: "text", dict: "object"}
+KINDS: dict[type, str] = {str: "text", dict: "object"}
 
 
 class ScriptHandler(ApiHandler):

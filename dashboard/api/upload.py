@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Awaitable
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
 from tornado.web import stream_request_body
 
 from dashboard.api.handler import ApiHandler, RefusedError
@@ -38,7 +39,7 @@ class UploadHandler(ApiHandler):
         super().initialize(services)
         self._inspector: Inspector = parts["inspector"]
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:
         self._limit = self.services.settings.max_upload_bytes
         # Our own limit counts the chunks as they come; this one only ends the never-ending.
         self.request.connection.set_max_body_size(self._limit + DRAINED_BYTES)  # type: ignore[union-attr]
@@ -51,12 +52,12 @@ class UploadHandler(ApiHandler):
                 raise RefusedError(
                     422, f"{self._role[:40]!r} is not a role of a file. Known are: {', '.join(ROLES)}."
                 )
-            self._project = self.services.store.project(self.path_args[0]).id
+            self._project = (await asyncio.to_thread(self.services.store.project, self.path_args[0])).id
             if length.isdecimal() and int(length) > self._limit:
                 raise self._too_large()
-            self._check_disk(int(length) if length.isdecimal() else 0)
-            self._incoming = self.services.store.receive()
-        except (RefusedError, StoreError, OSError) as error:
+            await asyncio.to_thread(self._check_disk, int(length) if length.isdecimal() else 0)
+            self._incoming = await asyncio.to_thread(self.services.store.receive)
+        except (RefusedError, StoreError, OperationalError, OSError) as error:
             if length.isdecimal() and int(length) > self._limit + DRAINED_BYTES:
                 raise
             self._refuse(error)

@@ -99,6 +99,7 @@ class Dispatcher:
         self._moves = ThreadPoolExecutor(1, thread_name_prefix="residua-jobs")
         self._stop_clock = threading.Event()
         self._ticking = False
+        self._silent = False
         workers.listen(TOPIC, self._received)
         workers.listen(MEMORY_TOPIC, self._memory_told)
 
@@ -115,8 +116,13 @@ class Dispatcher:
         def guarded() -> None:
             try:
                 move(*arguments)
+                self._silent = False
             except DBAPIError as error:
-                logger.error("The database did not answer: %s", str(error.orig).partition("\n")[0])
+                if not self._silent:
+                    logger.error("The database does not answer: %s", str(error.orig).partition("\n")[0])
+                self._silent = True
+                if move in (self._look_round, self._dispatch):
+                    return  # these come again by themselves, with the clock
                 again = threading.Timer(AGAIN_SECONDS, self.later, (move, *arguments))
                 again.daemon = True
                 again.start()
@@ -208,7 +214,9 @@ class Dispatcher:
         folder = self._store.run_folder(run.id)
         for flag in (CANCEL_FLAG, LEAVE_FLAG):
             (folder / flag).unlink(missing_ok=True)
-        started = self._store.advance_run(run.id, RunStatus.RUNNING, message="Fitting.")
+        started = self._store.advance_run(
+            run.id, RunStatus.RUNNING, message=endings.fitting(run.attempts, self._limits.retries)
+        )
         if started is None:
             return
         job["attempt"] = started.attempts
@@ -246,7 +254,13 @@ class Dispatcher:
         active = self._active.get(run.id)
         cancelled = (folder / CANCEL_FLAG).exists() or (active is not None and active.cancel_at is not None)
         found = endings.on_disk(folder) if end.outcome is None else None
-        verdict = found or endings.verdict(end, run.attempts, self._limits.retries, cancelled=cancelled)
+        verdict = found or endings.verdict(
+            end,
+            run.attempts,
+            self._limits.retries,
+            cancelled=cancelled,
+            kept_step=endings.kept_step(folder),
+        )
         if verdict.status is RunStatus.QUEUED:
             self._forget(run)
             again = self._store.advance_run(run.id, RunStatus.QUEUED, message=verdict.message)

@@ -17,6 +17,7 @@ from dashboard.jobs.keeper import CHECKPOINT
 from dashboard.jobs.watch import CANCEL_FLAG, CLAIM, LEAVE_FLAG
 from dashboard.jobs.worker import LOST, Outcome
 from dashboard.store import RunStatus
+from engine.checkpoint import read_checkpoint
 
 STOPPED_SERVER = "Residua was stopped in the middle of this fit."
 KILLED_WORKER = "The worker process ended in the middle of this fit."
@@ -59,8 +60,13 @@ class Verdict:
     chi2_dof: float | None = None
 
 
-def verdict(end: End, attempts: int, retries: int, *, cancelled: bool) -> Verdict:
-    """What becomes of a run after so many attempts, of which the first and ``retries`` more may be lost."""
+def verdict(
+    end: End, attempts: int, retries: int, *, cancelled: bool, kept_step: int | None = None
+) -> Verdict:
+    """What becomes of a run after so many attempts, of which the first and ``retries`` more may be lost.
+
+    ``kept_step`` is the step of its last checkpoint, None where there is none.
+    """
     outcome = end.outcome
     if outcome is not None and outcome["status"] != LOST:
         return Verdict(
@@ -83,10 +89,19 @@ def verdict(end: End, attempts: int, retries: int, *, cancelled: bool) -> Verdic
             "Try a smaller window or fewer components.",
             error=why,
         )
-    return Verdict(
-        RunStatus.QUEUED,
-        f"{why} It goes on from its last checkpoint when a worker is free (attempt {attempts + 1} of {retries + 1}).",
+    goes_on = (
+        "It begins again"
+        if kept_step is None
+        else f"It goes on from its last checkpoint, at step {kept_step},"
     )
+    return Verdict(
+        RunStatus.QUEUED, f"{why} {goes_on} when a worker is free (attempt {attempts + 1} of {retries + 1})."
+    )
+
+
+def fitting(attempts: int, retries: int) -> str:
+    """What a run says that is started after so many attempts."""
+    return f"Fitting again, attempt {attempts + 1} of {retries + 1}." if attempts else "Fitting."
 
 
 def of_future(future: Future[Outcome], out_of_memory: Collection[str] = ()) -> End:
@@ -117,6 +132,12 @@ def on_disk(folder: Path) -> Verdict | None:
         return Verdict(status, str(record["message"]), None, record["converged"], record["chi2_dof"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def kept_step(folder: Path) -> int | None:
+    """The step of the last checkpoint of a run; None where there is none."""
+    found = read_checkpoint(folder / CHECKPOINT)
+    return None if found is None else found.step.number
 
 
 def tidy(folder: Path) -> None:

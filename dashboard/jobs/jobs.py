@@ -118,6 +118,10 @@ class Jobs:
         """
         return self._hub.subscribe(run_id, callback)
 
+    def recent(self, run_id: str) -> list[Event]:
+        """The events of a run that this server has heard of, without asking database or disk."""
+        return self._hub.events(run_id)
+
     def events(self, run_id: str) -> list[Event]:
         """The events of a run so far; of a run from before this server's start, what its result tells."""
         found = self._hub.events(run_id)
@@ -137,7 +141,7 @@ class Jobs:
             steps={one: step for one, step in steps.items() if step is not None},
             memory={one: self.dispatcher.memory_of(one) for one in run_ids},
             workers=self.workers,
-            trouble=self.dispatcher.trouble,
+            trouble=self.trouble,
         )
 
     def wait_until_warm(self, timeout: float | None = None) -> None:
@@ -157,6 +161,11 @@ class Jobs:
     def workers(self) -> int:
         """How many worker processes are there now."""
         return self.pool.count
+
+    @property
+    def trouble(self) -> str:
+        """What keeps the queue from going on; "" where nothing does."""
+        return self.dispatcher.trouble
 
     def close(self) -> None:
         """Stop the workers. Waiting and running fits stay in the queue for the next server."""

@@ -56,6 +56,10 @@ class SeenJobs:
 
         return self._jobs.subscribe(None, heard)
 
+    def recent(self, run_id: str) -> list[Event]:
+        """As :meth:`Jobs.recent`, of runs whose :meth:`events` were asked for before."""
+        return self._jobs.recent(run_id) if run_id in self._looked_at else []
+
     def events(self, run_id: str) -> list[Event]:
         """As :meth:`Jobs.events`."""
         self._look_at(run_id)
@@ -84,6 +88,11 @@ class SeenJobs:
     def seen_workers(self) -> list[Seen]:
         """As :meth:`Jobs.seen_workers`."""
         return self._jobs.seen_workers()
+
+    @property
+    def trouble(self) -> str:
+        """As :attr:`Jobs.trouble`."""
+        return self._jobs.trouble
 
     def _look_at(self, run_id: str) -> None:
         if run_id not in self._looked_at:

@@ -7,6 +7,7 @@ from typing import Any
 import panel as pn
 
 from dashboard import ui
+from dashboard.pages.later import patient
 from dashboard.pages.workbench import WorkbenchPage
 from dashboard.services import Services
 from dashboard.store import NotFound
@@ -22,12 +23,12 @@ def fit(services: Services, project_id: str) -> Any:
     """The workbench of a project, or a page that says there is none."""
     ui.setup()
     try:
-        project = services.store.project(project_id)
+        project = services.project(project_id)
     except NotFound as error:
         return ui.message_page("No such project", str(error))
     page = WorkbenchPage(services, project)
     page.scene.guessed(argument("guessed"))
     page.session.read_ahead()
-    pn.state.onload(page.start)
+    pn.state.onload(patient(page.start))
     pn.state.on_session_destroyed(lambda _: page.close())
     return page.view()

@@ -12,7 +12,7 @@ import engine
 from dashboard import ui
 from dashboard.figures.thumbnail import data_url, thumbnail
 from dashboard.pages import links
-from dashboard.pages.later import Later
+from dashboard.pages.later import Later, patient
 from dashboard.pages.share import SharePart
 from dashboard.services import Services
 from dashboard.state.runs import clock
@@ -39,7 +39,7 @@ def home(services: Services) -> Any:
     """The first page."""
     ui.setup()
     page = HomePage(services)
-    pn.state.onload(page.start)
+    pn.state.onload(patient(page.start))
     return page.view()
 
 
@@ -85,7 +85,8 @@ class HomePage:
         """Fill in the projects, then their pictures."""
         projects = await asyncio.to_thread(self.store.projects)
         self.names = {} if self.store.who.local else await asyncio.to_thread(self.store.accounts.names)
-        self.cards.projects = [self._card(project) for project in projects]
+        cards = await asyncio.to_thread(lambda: [self._card(project) for project in projects])
+        self.cards.param.update(projects=cards, known=True)
         for project in projects:
             picture = await asyncio.to_thread(self._picture, project)
             if picture:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import panel as pn
+from sqlalchemy.exc import OperationalError
 
 from dashboard import ui
 from dashboard.pages import links
-from dashboard.pages.later import Later
+from dashboard.pages.later import Later, patient
 from dashboard.services import Services
 from dashboard.state import queue
 from dashboard.store import StoreError
@@ -25,7 +27,7 @@ def jobs(services: Services) -> Any:
     """The page of the queue."""
     ui.setup()
     page = JobsPage(services)
-    pn.state.onload(page.start)
+    pn.state.onload(patient(page.start))
     pn.state.on_session_destroyed(lambda _: page.close())
     return page.view()
 
@@ -70,7 +72,8 @@ class JobsPage:
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            await self._show()
+            with suppress(OperationalError):  # the page says so, and the next look may find more
+                await self._show()
 
     async def _show(self) -> None:
         found = await asyncio.to_thread(self._look)

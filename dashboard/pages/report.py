@@ -10,6 +10,7 @@ import panel as pn
 from dashboard import ui
 from dashboard.api.documents import keep_export
 from dashboard.pages import links
+from dashboard.pages.later import patient
 from dashboard.reports.export import NAMES
 from dashboard.reports.markup import markdown, python
 from dashboard.reports.outputs import outputs
@@ -27,11 +28,11 @@ def report(services: Services, project_id: str) -> Any:
     """The notebook of a project, or a page that says there is none."""
     ui.setup()
     try:
-        project = services.store.project(project_id)
+        project = services.project(project_id)
     except NotFound as error:
         return ui.message_page("No such project", str(error))
     page = ReportPage(services, project)
-    pn.state.onload(page.notebook.open)
+    pn.state.onload(patient(page.notebook.open))
     pn.state.on_session_destroyed(lambda _: page.notebook.leave())
     return page.view()
 

@@ -11,7 +11,7 @@ import panel as pn
 from dashboard import ui
 from dashboard.jobs.events import Event
 from dashboard.pages import links
-from dashboard.pages.later import Later
+from dashboard.pages.later import Later, patient
 from dashboard.services import Services
 from dashboard.state import run_list
 from dashboard.store import NotFound, Project, StoreError
@@ -26,11 +26,11 @@ def runs(services: Services, project_id: str) -> Any:
     """The page of a project's runs, or a page that says there is no such project."""
     ui.setup()
     try:
-        project = services.store.project(project_id)
+        project = services.project(project_id)
     except NotFound as error:
         return ui.message_page("No such project", str(error))
     page = RunsPage(services, project)
-    pn.state.onload(page.start)
+    pn.state.onload(patient(page.start))
     pn.state.on_session_destroyed(lambda _: page.close())
     return page.view()
 
@@ -45,6 +45,7 @@ class RunsPage:
         self.later = Later(pn.state.curdoc)
         self.list = RunList(self._on_list, project=project.id, **WIDE)
         self._unsubscribe: Callable[[], None] | None = None
+        self._show_again = patient(self._show)
 
     def view(self) -> Any:
         """The page."""
@@ -69,6 +70,7 @@ class RunsPage:
 
     async def start(self) -> None:
         """Fill the page: called when the browser has the empty one."""
+        self.close()
         self._unsubscribe = self.services.jobs.subscribe(None, self._on_event)
         await self._show()
 
@@ -79,7 +81,7 @@ class RunsPage:
 
     def _on_event(self, event: Event) -> None:
         if event["type"] == "state":
-            soon(self._show())
+            soon(self._show_again())
 
     async def _on_list(self, message: Message) -> None:
         changes: dict[str, Any] = {"error": ""}

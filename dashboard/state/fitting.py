@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
 import engine
 from dashboard.jobs.events import Event
 from dashboard.services import Services
@@ -20,6 +22,7 @@ from dashboard.store import NotFound, Run, RunStatus, StoreError
 # What a fitter is called, and its options that differ from their defaults.
 Request = tuple[str, Mapping[str, Any]]
 NOTHING = "There is nothing to fit yet. Add an image and a component first."
+NOT_STARTED = "The database does not answer, so this fit was not started. Try again in a minute."
 NO_FITTER = "No fitter is ticked. Tick one in the list, then fit."
 
 
@@ -46,7 +49,7 @@ class Fitting:
         runs = await asyncio.to_thread(self.store.runs, self.session.project_id)
         for run in reversed(runs):
             if not run.status.ended:
-                self._follow(run)
+                await self._follow(run)
         if not self.state.running:
             await self.show_latest()
         self._untouched = self.state.description.get("components")
@@ -102,12 +105,15 @@ class Fitting:
             except (engine.EngineError, StoreError) as error:
                 state.refused = str(error)
                 break
+            except OperationalError:
+                state.refused = NOT_STARTED
+                break
             started.append(run)
         if started:
             self._untouched = state.description.get("components")
             state.param.update(run=None, result=None)
             for run in started:
-                self._follow(run)
+                await self._follow(run)
         return [run.id for run in started]
 
     async def stop(self, run_id: str) -> None:
@@ -155,10 +161,12 @@ class Fitting:
 
     # --- following
 
-    def _follow(self, run: Run) -> None:
+    async def _follow(self, run: Run) -> None:
         self.state.active = {**self.state.active, run.id: {**facts(run), "step": {}}}
+        events = await asyncio.to_thread(self.services.jobs.events, run.id)
+        # What comes from here on is heard; what came while the earlier ones were read is among those of now.
         self._listening[run.id] = self.services.jobs.subscribe(run.id, self._heard)
-        for event in self.services.jobs.events(run.id):
+        for event in self.services.jobs.recent(run.id) or events:
             self._heard(event)
 
     def _heard(self, event: Event) -> None:

@@ -6,12 +6,15 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
 import engine
 from dashboard.jobs.worker import with_names
 from dashboard.state import images
 from dashboard.state.image_cache import IMAGES
 from dashboard.state.workbench import Opened
-from dashboard.store import Store
+from dashboard.store import File, Store
+from dashboard.store.references import resolve
 
 IMAGE_KEYS = (
     "data",
@@ -29,14 +32,26 @@ IMAGE_KEYS = (
 
 
 def opener(store: Store, project_id: str) -> Callable[[Mapping[str, Any]], Opened]:
-    """The function a workbench opens its descriptions with. Safe to call on a thread."""
+    """The function a workbench opens its descriptions with. Safe to call on a thread.
+
+    While the database does not answer, the files are those that it told last, so that a person can go on.
+    """
+    known: dict[str, File] = {}
 
     def open_description(description: Mapping[str, Any]) -> Opened:
         entries = description.get("images") or []
         if not entries or "data" not in entries[0]:
             return Opened()
-        resolved = store.resolved_description(project_id, images.of_first(description))
-        names = store.display_names(project_id)
+        try:
+            found = {file.id: file for file in store.files(project_id)}
+        except OperationalError:
+            if not known:
+                raise
+        else:
+            known.clear()
+            known.update(found)
+        resolved = resolve(images.of_first(description), known)
+        names = {str(file.path): file.name for file in known.values()}
         try:
             opened = _open(resolved)
         except engine.EngineError as error:

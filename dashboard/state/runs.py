@@ -68,6 +68,7 @@ def run_rows(
                 "word": word if under_way is None else WAITING.get(RunStatus(under_way["status"]), "ending"),
                 "kind": kind_of(run.status, run.converged),
                 "message": run.message,
+                "said": "" if under_way is None or not run.attempts else _unusual(under_way["message"]),
                 "chi2_dof": "" if run.chi2_dof is None else f"{run.chi2_dof:.4f}",
                 "when": clock(run.created),
                 "image": _image(run) if several_images else "",
@@ -79,6 +80,11 @@ def run_rows(
             }
         )
     return sorted(rows, key=lambda row: bool(row["ended"]))
+
+
+def _unusual(message: str) -> str:
+    """What is worth a line of its own: that a worker went away, and how the fit goes on."""
+    return "" if message == "Fitting." else message
 
 
 def _image(run: Run) -> str:

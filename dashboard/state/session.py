@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+from sqlalchemy.exc import OperationalError
 
 import engine
 from dashboard.services import Services
@@ -29,6 +32,10 @@ from engine.images import FitsContents
 Change = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 FIRST = "preset one sersic"
 Refusal = (engine.EngineError, StoreError)
+UNCHANGED = "The database does not answer, so nothing was changed. Try again in a minute."
+UNSAVED = "The database does not answer, so this is only on your page yet. It is kept as soon as it can be."
+AGAIN_SECONDS = 2.0
+KEEP_TRYING_SECONDS = 3600.0
 
 
 class Session:
@@ -38,11 +45,12 @@ class Session:
         self.services = services
         self.store = services.store
         self.project_id = project_id
-        self.read_only = self.store.reach(project_id) < Reach.WRITE
+        self.read_only = services.reach(project_id) < Reach.WRITE
         self.state = Workbench(opener(services.store, project_id))
         self.contents: dict[str, FitsContents] = {}
         self.chosen_extensions: dict[str, str] = {}
         self._one_at_a_time = asyncio.Lock()
+        self._saving: asyncio.Future[None] | None = None
         self._reading: asyncio.Future[tuple[dict[str, Any], Opened, str]] | None = None
 
     # --- opening and closing
@@ -53,7 +61,8 @@ class Session:
 
     async def open(self) -> None:
         """Show the project: its files and its description."""
-        description, opened, error = await (self._reading or asyncio.to_thread(self._read))
+        reading, self._reading = self._reading, None
+        description, opened, error = await (reading or asyncio.to_thread(self._read))
         if error:
             self.state.param.update(description=description, opened=Opened(), error=error)
         else:
@@ -98,6 +107,9 @@ class Session:
             except Refusal as error:
                 self.state.refused = str(error)
                 return False
+            except OperationalError:
+                self.state.refused = UNCHANGED
+                return False
             self.state.accept(description, opened)
             await self._save()
         return True
@@ -129,11 +141,32 @@ class Session:
             await self._save()
 
     async def _save(self) -> None:
-        if self.read_only:
-            return
-        await asyncio.to_thread(
-            self.store.update_project, self.project_id, description=self.state.description
-        )
+        """Keep the description; while the database does not answer, say so and go on trying."""
+        if self.read_only or self._saving is not None:
+            return  # or what goes on trying will keep it
+        try:
+            await self._keep()
+        except OperationalError:
+            self.state.refused = UNSAVED
+            self._saving = asyncio.ensure_future(self._keep_later())
+
+    async def _keep(self) -> Mapping[str, Any]:
+        description = self.state.description
+        await asyncio.to_thread(self.store.update_project, self.project_id, description=description)
+        return description
+
+    async def _keep_later(self) -> None:
+        # The page may be closed meanwhile: what was done on it is kept all the same.
+        kept, deadline = None, time.monotonic() + KEEP_TRYING_SECONDS
+        try:
+            while kept is not self.state.description and time.monotonic() < deadline:
+                await asyncio.sleep(AGAIN_SECONDS)
+                with suppress(OperationalError):
+                    kept = await self._keep()
+        finally:
+            self._saving = None
+        if self.state.refused == UNSAVED:
+            self.state.refused = ""
 
     async def edit_parameter(self, key: str, column: str, value: Any) -> bool:
         """A cell of the table was changed."""

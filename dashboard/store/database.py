@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
-import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,16 @@ from dashboard.store.errors import StoreError
 from dashboard.store.migrations import UnknownLayout, migrate, newest
 from dashboard.store.models import MetaRow
 from dashboard.store.names import new_id
+from dashboard.store.patience import CONNECT_SECONDS, Patience
 
 BUSY_SECONDS = 5
-CONNECT_SECONDS = 5
-# A Postgres that restarts is waited for this long, but never on an event loop.
-AWAY_SECONDS = 30
 FOLDER_KEY = "data_folder"
 _FOLDER_FILE = "folder-id"
 _FLOAT = "__float__"
 # Of two servers that start on one database at once, the second waits: any fixed number will do.
 _MIGRATION_LOCK = 7_367_843
+
+logger = logging.getLogger("residua.store")
 
 
 def open_database(data_dir: Path, url: str = "") -> Engine:
@@ -54,7 +55,9 @@ def open_database(data_dir: Path, url: str = "") -> Engine:
         engine.dispose()
         raise
     if engine.dialect.name != "sqlite":
-        event.listen(engine, "do_connect", _wait_for_it)
+        engine.dispose()
+        event.listen(engine, "do_connect", Patience())
+    event.listen(engine, "checkout", _not_on_an_event_loop)
     return engine
 
 
@@ -159,21 +162,11 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     cursor.close()
 
 
-def _wait_for_it(dialect: Any, record: Any, arguments: Any, keywords: Any) -> Any:
-    """Connect; on a thread that may wait, try again while Postgres is away, so that no end of a run is lost."""
-    try:
+def _not_on_an_event_loop(*_: Any) -> None:
+    """Say so where the database is asked on an event loop, which stands still until it answers."""
+    with suppress(RuntimeError):
         asyncio.get_running_loop()
-        patience = 0.0
-    except RuntimeError:
-        patience = AWAY_SECONDS
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            return dialect.connect(*arguments, **keywords)
-        except dialect.loaded_dbapi.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
+        logger.error("The database is asked on an event loop", stack_info=True)
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -19,8 +19,8 @@ AGAIN_SECONDS = 0.25
 class Patience:
     """Makes the connections of an SQLAlchemy engine, as its listener for `do_connect`.
 
-    While Postgres is away, whoever asks within `AWAY_SECONDS` waits, so that a restart costs nobody anything. After that
-    one at a time tries again, and all others are told at once. A connection whose question is not answered within
+    While Postgres is away, whoever asks within `AWAY_SECONDS` waits, so that a restart costs nobody anything. After
+    that one at a time tries again, and all others are told at once. A connection whose question is not answered within
     `ANSWER_SECONDS` is given up.
     """
 
@@ -64,7 +64,7 @@ def _on_an_event_loop() -> bool:
 
 @cache
 def _connection_class() -> Any:
-    """psycopg's connection, but one that does not wait for ever. psycopg is there only where Postgres is used."""
+    """Psycopg's connection, but one that does not wait for ever. psycopg is there only where Postgres is used."""
     import psycopg
 
     class ImpatientConnection(psycopg.Connection[Any]):

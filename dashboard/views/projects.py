@@ -13,6 +13,7 @@ class ProjectCards(Component):
     projects = param.List(
         [], doc="One dict a project: id, title, picture, files, outcome, when, owner, deletable, shareable."
     )
+    known = param.Boolean(False, doc="Whether the projects were looked up by now.")
     error = param.String("", doc="Why something could not be done.")
 
     _esm = script("projects.js")

@@ -42,6 +42,7 @@ class Server:
     """A served dashboard."""
 
     url: str
+    process: int
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +85,7 @@ def serving(data: Path, *options: str, **more: str) -> Iterator[Server]:
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     try:
-        yield Server(_address(process, lines, seen))
+        yield Server(_address(process, lines, seen), process.pid)
     finally:
         process.terminate()
         try:
@@ -93,6 +94,8 @@ def serving(data: Path, *options: str, **more: str) -> Iterator[Server]:
             process.kill()
             process.wait()
         reader.join(10)
+    asked = [number for number, line in enumerate(seen) if "is asked on an event loop" in line]
+    assert not asked, "".join(seen[asked[0] : asked[0] + 60])
 
 
 def _address(process: subprocess.Popen[str], lines: queue.Queue[str], seen: list[str]) -> str:

@@ -73,9 +73,24 @@ class Postgres:
     def stop(self) -> None:
         """End it at once, as a crash would; its clients are cut off."""
         if self.process is not None:
+            self.go_on()
             self.process.send_signal(signal.SIGQUIT)
             self.process.wait(START_SECONDS)
             self.process = None
+
+    def pause(self) -> None:
+        """Let it hang with all its processes: connections stay open, nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """End a pause."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for process in (self.process.pid, *map(int, children)):
+            os.kill(process, number)
 
     def initialize(self) -> None:
         command = [

@@ -60,6 +60,8 @@ class Server:
         code = self.process.wait(30)
         assert self.process.stdout is not None
         self.process.stdout.close()
+        log = (self.data_dir.parent / "server.log").read_text()
+        assert "is asked on an event loop" not in log, log[-4000:]
         return code
 
     @property

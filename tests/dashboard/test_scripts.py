@@ -102,6 +102,23 @@ def test_the_fits_of_one_person_do_not_take_every_worker(scripts):
     wait_for(set())
 
 
+def test_a_script_makes_projects_of_its_own(scripts):
+    made = scripts.ask("other", "POST", "/api/projects", {"title": "M 51"})
+    assert (made.status, made.json["project"]["title"]) == (201, "M 51")
+    example = scripts.ask("other", "POST", "/api/projects", {"example": "seed"}).json["project"]["id"]
+    listed = scripts.ask("other", "GET", "/api/projects").json["projects"]
+    assert {one["id"] for one in listed} == {made.json["project"]["id"], example}
+    assert scripts.ask("owner", "GET", f"/api/projects/{example}/runs").status == 404
+    for content, words in (
+        ({"example": "none"}, "none"),
+        ({"title": 1}, "The body is an object with title (text) and example (text)."),
+        ({"fitter": "lm"}, "'fitter' is not known. Known are: title, example."),
+    ):
+        refused = scripts.ask("other", "POST", "/api/projects", content)
+        assert refused.status == 422
+        assert words in refused.json["error"]
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

@@ -8,6 +8,7 @@ import panel as pn
 
 from dashboard import ui
 from dashboard.pages.compare.page import ComparePage
+from dashboard.pages.later import patient
 from dashboard.services import Services
 
 
@@ -15,6 +16,6 @@ def compare(services: Services) -> Any:
     """The page that compares runs."""
     ui.setup()
     page = ComparePage(services)
-    pn.state.onload(page.start)
+    pn.state.onload(patient(page.start))
     pn.state.on_session_destroyed(lambda _: page.close())
     return page.view()

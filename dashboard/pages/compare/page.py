@@ -182,7 +182,7 @@ class ComparePage:
             except NothingToCompare as reason:
                 refusal = str(reason)
         waiting = {labels[one]: str(by_id[one].message or by_id[one].status) for one in going}
-        self.race.going = {one: self.services.jobs.events(one) for one in going}
+        self.race.going = {one: await asyncio.to_thread(self.services.jobs.events, one) for one in going}
         rows = await asyncio.to_thread(table_rows, compared) if compared else []
         map_ = await asyncio.to_thread(compared.disagreement) if compared else None
         painted = await asyncio.to_thread(pictures, compared, map_) if compared else ({}, {})

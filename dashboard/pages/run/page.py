@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -28,7 +29,7 @@ from dashboard.state.posterior import fitter_title
 from dashboard.state.run_opening import RunOpened, open_run
 from dashboard.state.run_page import RunState
 from dashboard.state.runs import clock, kind_of
-from dashboard.store import Project, Run, RunStatus, StoreError
+from dashboard.store import Project, Run, StoreError
 from dashboard.views import verdict
 from dashboard.views.component import soon
 from dashboard.views.run import Sections
@@ -128,7 +129,7 @@ class RunPage:
         others = await asyncio.to_thread(self.services.store.runs, self.project.id)
         self.later(lambda: self._show_links(others))
         if not self.run.status.ended:
-            self._follow()
+            await self._follow()
             # It may have ended between the two.
             if (await asyncio.to_thread(self.services.store.run, self.run.id)).status.ended:
                 self.close()
@@ -146,17 +147,15 @@ class RunPage:
 
     # --- a run that goes on, or left nothing
 
-    def _follow(self) -> None:
+    async def _follow(self) -> None:
         self.curve = convergence_curves()
         self.curve.figure.height = 320
         self.progress = ui.html("", **WIDE)
+        events = await asyncio.to_thread(self.services.jobs.events, self.run.id)
         self._unsubscribe = self.services.jobs.subscribe(self.run.id, self._on_event)
-        for event in self.services.jobs.events(self.run.id):
-            self._on_event(event)
-        text = "Running" if self.run.status is RunStatus.RUNNING else "Waiting for a free worker"
 
         def put() -> None:
-            self.outcome.object = verdict.note("info", f"{text}. This page changes when the run ends.")
+            self._show_state(str(self.run.status), self.run.message)
             self.stage[:] = [
                 ui.html(
                     '<h2 class="panel-title">χ²/dof against step, as it comes</h2><p class="muted">The result, and of '
@@ -168,6 +167,13 @@ class RunPage:
             ]
 
         self.later(put)
+        for event in self.services.jobs.recent(self.run.id) or events:
+            self._on_event(event)
+
+    def _show_state(self, status: str, message: str) -> None:
+        """Where a run that goes on stands: also that its worker went away, and what becomes of it."""
+        self.outcome.object = verdict.note("info", f"{message} This page changes when the run ends.")
+        ui.say(self.live, f"{status}: {message}")
 
     def _on_event(self, event: Event) -> None:
         if event["type"] == "step":
@@ -177,6 +183,8 @@ class RunPage:
         elif is_end(event):
             self.close()
             soon(self.start())
+        else:
+            self.later(partial(self._show_state, event["status"], event["message"]))
 
     def _flush(self) -> None:
         events, self._steps = [event for event in self._steps if event["number"] > self._last], []

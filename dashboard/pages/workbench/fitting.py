@@ -9,14 +9,14 @@ from dashboard import ui
 from dashboard.figures.palettes import fitter_color
 from dashboard.jobs.events import Event
 from dashboard.pages import links
-from dashboard.pages.later import Later
+from dashboard.pages.later import Later, Looked
 from dashboard.services import Services
 from dashboard.state import forecast, images
 from dashboard.state.fit_form import FitForm
 from dashboard.state.fitting import Fitting
 from dashboard.state.runs import last_started, outcome, run_rows
 from dashboard.state.session import Session
-from dashboard.store import StoreError
+from dashboard.store import Run, StoreError
 from dashboard.views import verdict
 from dashboard.views.component import Message, soon
 from dashboard.views.fit_panel import FitPanel
@@ -41,9 +41,8 @@ class FittingPart:
         self.state.param.watch(lambda *_: soon(self._measure()), ["opened"])
         self.form.param.watch(lambda *_: self.later(self._show_forecast), ["ticked", "changed", "chain"])
         self._last_step: dict[str, int] = {}
-        self.state.param.watch(
-            lambda *_: self.later(self.show), ["active", "run", "result", "opened", "deleted"]
-        )
+        self.look = Looked(later, lambda: services.store.runs(session.project_id), self.show)
+        self.state.param.watch(lambda *_: self.look(), ["active", "run", "result", "opened", "deleted"])
 
     async def open(self) -> None:
         """Show the runs there are, and tick the fitters that were used last."""
@@ -59,7 +58,7 @@ class FittingPart:
             self.form.use(*problem.fitters[0])
         self._image = images.name_of(self.state.description)
         self.state.param.watch(self._follow_image, ["description"])
-        self.later(self.show)
+        self.look()
 
     async def _follow_image(self, *_: Any) -> None:
         """Another image is worked on: its own latest run goes on screen."""
@@ -68,7 +67,7 @@ class FittingPart:
             self._image = image
             if self.state.run is None or self.state.run.get("image") != image:
                 await self.fitting.show_latest()
-            self.later(self.show)
+            self.look()
 
     # --- what a person does
 
@@ -168,10 +167,9 @@ class FittingPart:
 
     # --- from state to views
 
-    def show(self) -> None:
+    def show(self, runs: list[Run]) -> None:
         """Bring runs, verdict and curve up to date."""
         state, panel = self.state, self.panel
-        runs = self.services.store.runs(self.session.project_id)
         shown = state.run["id"] if state.run else None
         rows = run_rows(
             runs,

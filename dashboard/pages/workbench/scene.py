@@ -8,13 +8,14 @@ from typing import Any
 import panel as pn
 
 from dashboard import ui
-from dashboard.pages.later import Later
+from dashboard.pages.later import Later, Looked
 from dashboard.services import Services
 from dashboard.state import images
 from dashboard.state.files import file_rows, setting_rows
 from dashboard.state.presets import PRESETS
 from dashboard.state.session import Session
 from dashboard.state.table import component_rows, parameter_rows
+from dashboard.store import File
 from dashboard.views.component import Message
 from dashboard.views.image_switcher import ImageSwitcher
 from dashboard.views.images import ImageList
@@ -66,7 +67,8 @@ class ScenePart:
         )
         scene = ["description", "opened", "history", "selected", "placing", "run", "result"]
         self.state.param.watch(lambda *_: self.later(self.show_scene), scene)
-        self.state.param.watch(lambda *_: self.later(self.show_files), ["description", "opened", "error"])
+        self.look = Looked(self.later, lambda: services.store.files(session.project_id), self.show_files)
+        self.state.param.watch(lambda *_: self.look(), ["description", "opened", "error"])
 
     # --- from state to views
 
@@ -89,17 +91,13 @@ class ScenePart:
         )
         self.table_card.visible = problem is not None
 
-    def show_files(self) -> None:
+    def show_files(self, files: list[File]) -> None:
         """Images, files, numbers and notices as they are now."""
         self.switcher.param.update(
             names=images.names(self.state.description), shown=images.name_of(self.state.description)
         )
         self.images.param.update(
-            files=file_rows(
-                self.services.store.files(self.session.project_id),
-                self.state.description,
-                self.session.contents,
-            ),
+            files=file_rows(files, self.state.description, self.session.contents),
             settings=setting_rows(self.state.description),
             notices=list(self.state.opened.notices),
             error=self.state.error,
@@ -172,7 +170,7 @@ class ScenePart:
 
     def open(self) -> None:
         """Fill the lists."""
-        self.later(self.show_files)
+        self.look()
         self.later(self.show_scene)
 
 

@@ -25,10 +25,12 @@ export function render({model}) {
   function draw() {
     root.replaceChildren(el("h2", {class: "section"}, "Projects"))
     if (model.projects.length) root.append(el("ul", {class: "projects"}, ...model.projects.map(card)))
+    else if (!model.known) root.append(el("p", {class: "muted"}, "Looking for projects …"))
     else root.append(el("p", {class: "muted"}, "No projects yet. Drop an image above, or open an example to see how it works."))
     if (model.error) root.append(el("div", {role: "alert"}, note("bad", model.error)))
   }
   model.on("projects", draw)
+  model.on("known", draw)
   model.on("error", draw)
   draw()
   return root

@@ -15,6 +15,7 @@ export function render({model}) {
         el("div", {class: "row"}, el("span", {class: "dot busy", style: `background:${run.color}`}),
           el("span", {class: "ellipsis grow"}, run.title), el("span", {class: "muted small num"}, run.number_text)),
         el("div", {class: "muted small num ellipsis", role: "status"}, run.stopping ? "stopping …" : far),
+        run.said ? el("div", {class: "small", role: "status"}, run.said) : null,
         el("div", {class: "row"}, button("Stop, keep best", "stop", "Stop at the next step; the best values so far are kept"),
           button("Discard", "discard", "Stop, and forget this run"))))
   }

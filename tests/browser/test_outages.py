@@ -1,0 +1,138 @@
+"""What a person reads, with a page open, when something behind it goes away: and that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard.store import RunStatus, Store
+from tests.browser.conftest import Server, serving, watched_page
+from tests.browser.workbench import cell, wait_for_image
+from tests.dashboard.fits import small_project
+from tests.dashboard.postgres import Postgres, binaries, running
+
+pytestmark = pytest.mark.browser
+
+AWAY_SECONDS = 20
+# Some seconds of work in many small steps, as many as fit into an outage.
+LONG = {"draws": 5_000, "warmup": 20, "chains": 2, "start": "here"}
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    folder = binaries()
+    if folder is None:
+        pytest.skip("There is no Postgres here: apt-get install postgresql")
+    with running(folder) as server:
+        yield server
+
+
+def state_of_the_server(page: Page):
+    return page.get_by_role("alert", name="State of the server")
+
+
+@pytest.mark.parametrize("way", ["stop", "pause"])
+def test_a_database_that_is_away_for_a_while_is_told_and_loses_nothing(
+    way: str, browser: Browser, postgres: Postgres, tmp_path: Path, complaints: list[str]
+) -> None:
+    database = postgres.new_database()
+    with closing(Store(tmp_path / "data", database)) as store:
+        project = small_project(store)
+        run = store.create_run(project.id, project.description or {}, "metropolis", LONG)
+        result = store.run_folder(run.id) / "result.json"
+    options = ("--database", database, "--min-free-mb", "0")
+    with serving(tmp_path / "data", *options) as server, watched_page(browser, server, complaints) as page:
+        page.goto(f"/fit/{project.id}")
+        wait_for_image(page, "model")
+        expect(page.get_by_role("list", name="Runs under way")).to_contain_text("step")
+        began = time.monotonic()
+        postgres.stop() if way == "stop" else postgres.pause()
+        cell(page, "disk0 center x").fill("24.5")
+        page.keyboard.press("Tab")
+        expect(state_of_the_server(page)).to_contain_text("The database does not answer. Fits that run go on")
+        expect(page.get_by_text("this is only on your page yet").first).to_be_visible()
+        # The server goes on answering, whatever hangs: nobody waits for the database on its event loop.
+        asked = time.monotonic()
+        with urlopen(f"{server.url}/assets/tokens.css", timeout=10) as answer:
+            assert answer.status == 200
+        assert time.monotonic() - asked < 2
+        other = page.context.new_page()
+        opened = other.goto(f"/fit/{project.id}")
+        assert opened is not None
+        assert opened.status == 503
+        expect(other.get_by_text("The database does not answer. Try again in a minute.")).to_be_visible()
+        other.close()
+        while not result.exists():
+            assert time.monotonic() - began < 100
+            page.wait_for_timeout(100)
+        page.wait_for_timeout(max(0.0, 1000 * (began + AWAY_SECONDS - time.monotonic())))
+        postgres.start() if way == "stop" else postgres.go_on()
+        expect(state_of_the_server(page)).to_be_hidden()
+        expect(page.get_by_text("this is only on your page yet")).to_have_count(0)
+        expect(page.get_by_role("list", name="Runs", exact=True)).to_contain_text("converged")
+        complaints[:] = [one for one in complaints if "503" not in one]
+    with closing(Store(tmp_path / "data", database)) as store:
+        ended = store.run(run.id)
+        assert (ended.status, ended.attempts) == (RunStatus.FINISHED, 1), ended.message
+        assert "24.5" in json.dumps((store.project(project.id).description or {})["components"])
+
+
+def children_of(server: Server) -> list[int]:
+    """The processes of the fits: those that have a nanny, and use torch."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/status"):
+        try:
+            parent = re.search(r"PPid:\t(\d+)", path.read_text())
+            words = (path.parent / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if parent and int(parent[1]) == server.process and b"spawn_main" in words:
+            found.append(int(path.parent.name))
+    return found
+
+
+def test_a_worker_and_then_the_server_are_killed_before_a_persons_eyes(
+    browser: Browser, tmp_path: Path, complaints: list[str]
+) -> None:
+    with closing(Store(tmp_path / "data")) as store:
+        project = small_project(store)
+        run = store.create_run(project.id, project.description or {}, "metropolis", LONG | {"draws": 200_000})
+        checkpoint = store.run_folder(run.id) / ".checkpoint.npz"
+    with serving(tmp_path / "data") as server, watched_page(browser, server, complaints) as page:
+        page.goto(f"/fit/{project.id}")
+        under_way = page.get_by_role("list", name="Runs under way")
+        expect(under_way).to_contain_text("step")
+        while not checkpoint.exists():
+            page.wait_for_timeout(100)
+        for process in children_of(server):
+            os.kill(process, signal.SIGKILL)
+        expect(under_way).to_contain_text(
+            re.compile(
+                r"in the middle of this fit. It goes on from its last checkpoint, at step \d+|Fitting again"
+            )
+        )
+        expect(under_way).to_contain_text("Fitting again, attempt 2 of 3.")
+        page.goto("/jobs")
+        expect(page.get_by_role("table", name="Queue")).to_contain_text("attempt 2")
+        os.kill(server.process, signal.SIGKILL)
+        expect(state_of_the_server(page)).to_contain_text("The connection to the server is lost.")
+        complaints.clear()
+        with serving(tmp_path / "data", "--port", server.url.rpartition(":")[2]):
+            expect(state_of_the_server(page)).to_contain_text("The server answers again")
+            page.get_by_role("button", name="Load the page again").click()
+            expect(page.get_by_role("table", name="Queue")).to_contain_text("attempt 3")
+            expect(state_of_the_server(page)).to_be_hidden()
+            page.get_by_role("checkbox", name="Tick all").check()
+            page.get_by_role("button", name="Cancel 1").click()
+            expect(page.get_by_role("heading", name="Nothing waits")).to_be_visible()
+        complaints.clear()
