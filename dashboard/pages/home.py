@@ -165,7 +165,7 @@ class HomePage:
             await asyncio.to_thread(self.store.delete_project, project_id)
             self._new, self.upload.target = None, ""
             return
-        session = Session(self.services, project_id)
+        session = await asyncio.to_thread(Session, self.services, project_id)
         await session.open()
         await session.files_arrived(answers)
         choice = any(len(answer["extensions"]) > 1 for answer in answers)
