@@ -39,17 +39,15 @@ def opener(store: Store, project_id: str) -> Callable[[Mapping[str, Any]], Opene
     known: dict[str, File] = {}
 
     def open_description(description: Mapping[str, Any]) -> Opened:
+        nonlocal known
         entries = description.get("images") or []
         if not entries or "data" not in entries[0]:
             return Opened()
         try:
-            found = {file.id: file for file in store.files(project_id)}
+            known = {file.id: file for file in store.files(project_id)}
         except OperationalError:
             if not known:
                 raise
-        else:
-            known.clear()
-            known.update(found)
         resolved = resolve(images.of_first(description), known)
         names = {str(file.path): file.name for file in known.values()}
         try:
