@@ -41,7 +41,7 @@ define apt
 	$$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null
 endef
 
-.PHONY: help setup serve test check bench tutorials format docs clean distclean constraints chromium postgres
+.PHONY: help setup serve test check bench tutorials format docs clean distclean constraints chromium postgres nginx
 help:
 	@sed -n '/^#   make/s/^# *//p' Makefile
 
@@ -76,9 +76,13 @@ postgres:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
 		( $(call apt,postgresql,Testing the database of a lab) ) || echo "Tests on Postgres will be skipped."
 
+nginx:
+	@{ command -v nginx >/dev/null || test -x /usr/sbin/nginx; } && command -v openssl >/dev/null || \
+		( $(call apt,nginx-light openssl,Testing the proxy and the certificates of a lab) ) || echo "Tests of the proxy will be skipped."
+
 # One thread for torch and BLAS: the tests start worker processes of their own, and on a small machine
 # threads of several processes on the same cores are slower than none.
-test: $(READY_TEST) chromium postgres
+test: $(READY_TEST) chromium postgres nginx
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} RESIDUA_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest $(ARGS)
 
 check: $(READY_TEST)
