@@ -1,7 +1,7 @@
 """HTTP routes for scripts: what the pages do with projects and runs, as JSON.
 
 GET  /api/projects                     one's own, and those that are lent
-POST /api/projects                     {"title": "M 51"}: a new one; {"title": "", "example": "seed"} opens an example
+POST /api/projects                     {"title": "M 51"}: a new one; {"example": "seed"} opens an example
 GET  /api/projects/{project}/runs      the newest first
 POST /api/projects/{project}/runs      {"fitter": "lm", "options": {}, "description": "residua: 1 ..."}
 GET  /api/runs/{run}                   where a run stands
@@ -58,13 +58,15 @@ class ProjectsHandler(ScriptHandler):
 
     async def post(self) -> None:
         wanted = self.wanted({"title": str, "example": str})
+        if not (wanted.get("title") or wanted.get("example")):
+            raise RefusedError(422, "A new project needs a title, or an example to open.")
         project = await asyncio.to_thread(self._make, wanted.get("title", ""), wanted.get("example", ""))
         self.answer({"project": {"id": project.id, "title": project.title}}, 201)
 
     def _make(self, title: str, example: str) -> Project:
         if example:
             return self.services.add_example(example, title or None)
-        return self.services.store.create_project(title or "Untitled")
+        return self.services.store.create_project(title)
 
 
 class RunsHandler(ScriptHandler):

@@ -111,6 +111,7 @@ def test_a_script_makes_projects_of_its_own(scripts):
     assert scripts.ask("owner", "GET", f"/api/projects/{example}/runs").status == 404
     for content, words in (
         ({"example": "none"}, "none"),
+        ({}, "A new project needs a title, or an example to open."),
         ({"title": 1}, "The body is an object with title (text) and example (text)."),
         ({"fitter": "lm"}, "'fitter' is not known. Known are: title, example."),
     ):
