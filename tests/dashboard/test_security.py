@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from itertools import product
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
