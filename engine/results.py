@@ -15,7 +15,7 @@ class Status(Enum):
     """How a fit ended; the value is the sentence that a person reads."""
 
     CONVERGED = "Converged: the remaining distance to the minimum is far below the uncertainties."
-    ONE_MODE = "Converged in one of several modes, which differ in names alone: identical components could swap them."
+    ONE_MODE = "Converged in one of several modes that differ only in the names of identical components."
     AT_BOUND = "Converged onto a bound: a parameter at its limit is not measured. Widen the bound, or fix it."
     DEGENERATE = (
         "Degenerate: some combination of parameters hardly changes the model. Fix or link one of them."

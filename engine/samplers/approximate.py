@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.fitters.base import Outcome, Work
 from engine.results import Status
-from engine.samplers.modes import one_of_in_words
+from engine.samplers.modes import other_modes_in_words
 from engine.samplers.posterior import posterior
 
 # Where importance weights leave less than this share of the draws, the approximation misses the posterior.
@@ -57,10 +57,10 @@ def outcome_of(
             status = Status.NOT_MIXED
             sentences.insert(0, "Not converged: the posterior is of another shape. Sample it with nuts.")
     if status is Status.CONVERGED:
-        one_of = one_of_in_words(work.problem)
-        status = Status.ONE_MODE if one_of else status
-        place = f" in {one_of}" if one_of else ""
-        sentences.insert(0, f"Converged{place}, as far as an approximation can.")
+        sentences.insert(0, "Converged, as far as an approximation can.")
+        if others := other_modes_in_words(work.problem):
+            status = Status.ONE_MODE
+            sentences.append(others)
     found = replace(found, status=status, message=" ".join(sentences))
     return Outcome(status, found.mean, posterior=found)
 

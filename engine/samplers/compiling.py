@@ -73,20 +73,17 @@ class GradientSampler(ChainSampler):
         began = time.perf_counter()
         job = _Job(parts)
         while not job.ended.wait(_TELL):
-            yield _compiling(start, began, done=False)
+            yield _compiling(start, time.perf_counter() - began, ended=False)
         if job.error:
             return _not(f"{job.error} ({words})")
         seconds = time.perf_counter() - began
-        yield Move(
-            start.x, start.chi2, {"phase": "compiling", "compiled": True, "compiling_seconds": seconds}
-        )
+        yield _compiling(start, seconds, ended=True)
         return Prepared({"compiled": True}, f"Derivatives were compiled in {seconds:.1f} s ({words}).")
 
 
-def _compiling(start: Move, began: float, *, done: bool) -> Move:
+def _compiling(start: Move, seconds: float, *, ended: bool) -> Move:
     """A step while compiling, which stays where it is."""
-    seconds = time.perf_counter() - began
-    return Move(start.x, start.chi2, {"phase": "compiling", "compiled": done, "compiling_seconds": seconds})
+    return Move(start.x, start.chi2, {"phase": "compiling", "compiled": ended, "compiling_seconds": seconds})
 
 
 def _not(why: str) -> Prepared:

@@ -88,14 +88,15 @@ def identical_components(problem: Problem) -> list[list[Component]]:
     return [found for found in kinds.values() if 1 < len(found) <= _MOST]
 
 
-def one_of_in_words(problem: Problem) -> str:
-    """Return "one of 6 modes ...", where identical components give the posterior modes like any one, else nothing."""
+def other_modes_in_words(problem: Problem) -> str:
+    """Return how many modes identical components make that differ in names alone, or nothing where there are none."""
     sets = identical_components(problem)
     if not sets:
         return ""
     count = math.prod(math.factorial(len(components)) for components in sets)
-    names = "; ".join(" and ".join(component.name for component in components) for components in sets)
-    return f"one of {count} modes, which differ in names alone ({names} are identical and could swap them)"
+    names = [[component.name for component in components] for components in sets]
+    same = "; ".join(f"{', '.join(some)} and {last} are identical" for *some, last in names)
+    return f"This is one of {count} modes that differ only in names: {same}."
 
 
 def renamed(problem: Problem, x: np.ndarray, number: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from engine.problem import Problem
 from engine.results import Posterior, Status
 from engine.samplers.diagnostics import Diagnostics, bfmi, diagnose, words_of_bfmi
-from engine.samplers.modes import modes_in_words, one_of_in_words, relabelled
+from engine.samplers.modes import modes_in_words, other_modes_in_words, relabelled
 from engine.samplers.whitening import centered_angles
 
 RHAT_LIMIT = 1.01
@@ -54,9 +54,12 @@ def posterior(
     mean = flat.mean(axis=0)
     covariance = np.atleast_2d(np.cov(flat.T)) if len(flat) > 1 else np.full((len(mean), len(mean)), np.nan)
     reasons = _reasons(problem, unwrapped, figures, stats) if verdict else []
-    status, message = Status.NOT_MIXED, " ".join(["Not converged:", *reasons])
-    if not reasons:
-        status, message = _agreement(figures, one_of_in_words(problem), sort_labels=sort_labels)
+    others = "" if reasons else other_modes_in_words(problem)
+    message = (
+        " ".join(["Not converged:", *reasons]) if reasons else f"{_agreement(figures)} {others}".rstrip()
+    )
+    alone = sort_labels or not others
+    status = Status.NOT_MIXED if reasons else Status.CONVERGED if alone else Status.ONE_MODE
     return Posterior(
         status=status,
         message=message,
@@ -127,19 +130,10 @@ def _where(problem: Problem, draws: np.ndarray, diverging: np.ndarray) -> str:
     return f", mostly at {'large' if shift[worst] > 0 else 'small'} {problem.names[worst]}"
 
 
-def _agreement(figures: Diagnostics, one_of: str, *, sort_labels: bool) -> tuple[Status, str]:
-    """The verdict on chains that agree; ``one_of`` says of how many modes theirs is one, if there are more."""
-    agree = (
-        f"the chains agree, with R-hat at most {np.max(figures.rhat):.4f} and effective sample sizes of "
+def _agreement(figures: Diagnostics) -> str:
+    return (
+        f"Converged: the chains agree, with R-hat at most {np.max(figures.rhat):.4f} and effective sample sizes of "
         f"at least {np.min(figures.ess_bulk):.0f} (bulk) and {np.min(figures.ess_tail):.0f} (tails)."
-    )
-    if not one_of:
-        return Status.CONVERGED, f"Converged: {agree}"
-    if sort_labels:
-        return Status.CONVERGED, f"Converged, for one order of names: {agree} It is {one_of}."
-    return Status.ONE_MODE, (
-        f"Converged in {one_of}: {agree} The numbers are those of this mode; set sort_labels to ask for one order of "
-        "names."
     )
 
 
