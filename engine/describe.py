@@ -35,7 +35,9 @@ def describe(problem: Problem, x: np.ndarray) -> dict[str, Any]:
         description["seed"] = problem.seed
     if problem.computer.precision != "float64":
         description["precision"] = problem.computer.precision
-    return {**description, **problem.stated}
+    if problem.stated_device is not None:
+        description["device"] = problem.stated_device
+    return description
 
 
 def _entry_of(problem: Problem) -> dict[str, Any]:

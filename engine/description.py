@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from engine.device import kind_of
 from engine.errors import DescriptionError, ParameterError, did_you_mean
 from engine.images import Image, read_image
 from engine.likelihoods import LIKELIHOODS
@@ -107,7 +108,9 @@ def load(
         tile=tile,
     )
     problem.image_entry = entry
-    problem.stated = {key: content[key] for key in ("device", "precision") if content.get(key)}
+    if content.get("device"):
+        kind_of(str(content["device"]))  # also where another one was given
+        problem.stated_device = content["device"]
     _check_links(problem)
     return problem
 

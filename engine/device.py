@@ -15,6 +15,7 @@ import torch
 from engine.errors import DeviceError, did_you_mean
 
 DEVICES = ("cpu", "auto", "cuda")
+_NAME = re.compile(r"cpu|auto|cuda(:\d{1,3})?")
 # Small images take longer on a GPU, where each operation has to be started.
 DEFAULT_DEVICE = "cpu"
 DEFAULT_PRECISION = "float64"
@@ -58,6 +59,20 @@ class Computer:
         return f"{where}, {self.precision}"
 
 
+def kind_of(wish: str) -> str:
+    """Return cpu, cuda or auto for the name of a device, whether or not there is such a device here.
+
+    >>> kind_of("cuda:1")
+    'cuda'
+
+    Raises:
+        DeviceError: It is no name of a device.
+    """
+    if not _NAME.fullmatch(wish):
+        raise DeviceError(f"There is no device {wish!r}. {did_you_mean(wish, (*DEVICES, 'cuda:1'))}")
+    return wish.partition(":")[0]
+
+
 def device_of(wish: str) -> str:
     """Return torch's name of the device that ``wish`` stands for here.
 
@@ -67,18 +82,16 @@ def device_of(wish: str) -> str:
     Raises:
         DeviceError: There is no such device.
     """
-    if wish == "cpu" or (wish == "auto" and not torch.cuda.is_available()):
+    kind = kind_of(wish)
+    if kind == "cpu" or (kind == "auto" and not torch.cuda.is_available()):
         return "cpu"
-    number = re.fullmatch(r"auto|cuda(?::(\d{1,3}))?", str(wish))
-    if number is None:
-        raise DeviceError(f"There is no device {wish!r}. {did_you_mean(str(wish), (*DEVICES, 'cuda:1'))}")
     if not torch.cuda.is_available():
         raise DeviceError(
             f"A GPU is asked for (device {wish}), but PyTorch finds none here. Take the device cpu or auto, or install "
             "PyTorch's CUDA build and the driver: nvidia-smi shows the GPU."
         )
     count = torch.cuda.device_count()
-    index = int(number[1] or 0)
+    index = int(wish.partition(":")[2] or 0)
     if index >= count:
         raise DeviceError(
             f"There is no GPU {index} here: PyTorch finds {count}, counted from 0. Take "

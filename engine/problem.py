@@ -82,7 +82,7 @@ class Problem:
         self.computer = Computer.of(device, precision)
         self._tile = tile
         self.image_entry: dict[str, object] = {}
-        self.stated: dict[str, object] = {}
+        self.stated_device: object = None
         self._terms = LIKELIHOODS[likelihood].terms
         self._gain = image.gain or 1.0
         self._painter = Painter.of(image, self.accuracy, self.device)

@@ -157,7 +157,11 @@ def test_what_is_said_when_loading_goes_before_the_file():
     assert stated.computer.precision == "float32"
     assert stated.describe()["device"] == "auto"
     assert stated.describe()["precision"] == "float32"
-    assert engine.load(given, precision="float64", device="cpu").computer.precision == "float64"
+    double = engine.load(given, precision="float64", device="cpu")
+    assert double.computer.precision == "float64"
+    assert "precision" not in double.describe(), "what is written down is what was computed"
+    with pytest.raises(engine.DeviceError, match="There is no device 'gpu'"):
+        engine.load({**given, "device": "gpu"}, device="cpu")
 
 
 def in_sigma(one: engine.FitResult, other: engine.FitResult) -> float:
