@@ -19,7 +19,7 @@ WRONG = "This name and password do not belong together. Small and capital letter
 class LoginPage(DoorHandler):
     """The page that asks who somebody is: by the provider, where there is one, and by name and password."""
 
-    async def show_log_in(self, after: str, name: str = "", error: str = "", status: int = 200) -> None:
+    def show_log_in(self, after: str, name: str = "", error: str = "", status: int = 200) -> None:
         """Send the page; `after` is where to go then."""
         provider = self.door.provider
         more = 'required autocomplete="username"' + ("" if provider else " autofocus")
@@ -47,32 +47,30 @@ class LoginPage(DoorHandler):
 class LoginHandler(LoginPage):
     """Asks for name and password. A name that does not exist is answered like a wrong password, and as late."""
 
-    async def get(self) -> None:
+    def get(self) -> None:
         after = local_path(self.get_query_argument("next", "/"))
         if self.who.account is not None:
             self.redirect(after)
             return
-        await self.show_log_in(after)
+        self.show_log_in(after)
 
     async def post(self) -> None:
         name = self.get_body_argument("name", "")[:200]
         password = self.get_body_argument("password", "", strip=False)
         after = local_path(self.get_body_argument("next", "/"))
         if not self.check_form():
-            await self.show_log_in(after, name, STALE, 403)
+            self.show_log_in(after, name, STALE, 403)
             return
         door, store = self.door, self.door.store
         wait, found = await self.identified(name, password)
         if wait > 0:
             logger.warning("Too many failed log-ins as %r from %s", name[:60], self.address)
             self.set_header("Retry-After", str(int(wait) + 1))
-            await self.show_log_in(
-                after, name, f"Too many failed attempts. Try again in {_duration(wait)}.", 429
-            )
+            self.show_log_in(after, name, f"Too many failed attempts. Try again in {_duration(wait)}.", 429)
             return
         if found is None:
             logger.warning("Failed log-in as %r from %s", name[:60], self.address)
-            await self.show_log_in(after, name, WRONG, 401)
+            self.show_log_in(after, name, WRONG, 401)
             return
         account, kept = found
         if passwords.outdated(kept):

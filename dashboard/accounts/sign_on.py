@@ -44,17 +44,15 @@ class ProviderPage(LoginPage):
         """Where a provider sends browsers back to; it has been told this address and takes no other."""
         return f"{self.base_url}{BACK}"
 
-    async def fail(self, error: ProviderError, after: str = "/") -> None:
+    def fail(self, error: ProviderError, after: str = "/") -> None:
         """Say that it did not work, with the way round that there is: a password."""
         logger.warning("Log-in by %s from %s failed: %s", self.provider.name, self.address, error)
         if isinstance(error, ProviderAway):
             sentence = f"{self.provider.name} does not answer now. Try again in a minute"
-            await self.show_log_in(after, error=f"{sentence}, or log in with a password.", status=503)
+            self.show_log_in(after, error=f"{sentence}, or log in with a password.", status=503)
         else:
             sentence = f"{self.provider.name} did not confirm who you are. Begin again"
-            await self.show_log_in(
-                after, error=f"{sentence}; if that does not help, ask an admin.", status=401
-            )
+            self.show_log_in(after, error=f"{sentence}; if that does not help, ask an admin.", status=401)
 
 
 class ThereHandler(ProviderPage):
@@ -69,23 +67,23 @@ class ThereHandler(ProviderPage):
         try:
             address = await self._begin(trip)
         except ProviderError as error:
-            await self.fail(error, after)
+            self.fail(error, after)
             return
         self.redirect(address)
 
     async def post(self) -> None:
         invited = self.get_body_argument("invited", "")[:100]
         if not self.check_form():
-            await self.show_log_in("/", error=STALE, status=403)
+            self.show_log_in("/", error=STALE, status=403)
             return
         trip = Trip(invited=invited) if invited else Trip(account=self.who.id, after="/account")
         if not invited and not self.who.login:
-            await self.show_log_in("/account", error="Log in first.", status=401)
+            self.show_log_in("/account", error="Log in first.", status=401)
             return
         try:
             address = escape(await self._begin(trip))
         except ProviderError as error:
-            await self.fail(error)
+            self.fail(error)
             return
         # Browsers do not let a form lead to another site, not even by a redirect; a page of ours may.
         name = escape(self.provider.name)
@@ -109,7 +107,7 @@ class BackHandler(ProviderPage):
         said = {name: self.get_query_argument(name, "") for name in ("state", "code", "error", "iss")}
         given = {name: value for name, value in said.items() if value}
         if trip is None or not hmac.compare_digest(trip.state.encode(), said["state"].encode()):
-            await self.show_log_in("/", error=NOT_OURS, status=400)
+            self.show_log_in("/", error=NOT_OURS, status=400)
             return
         try:
             if not self.provider.came_from(given):
@@ -118,13 +116,13 @@ class BackHandler(ProviderPage):
                 raise ProviderError(f"it sent no code: {said['error']!r:.80}")
             identity = await self.provider.identity(given["code"], trip, self.back)
         except ProviderError as error:
-            await self.fail(error, trip.after)
+            self.fail(error, trip.after)
             return
         try:
             account = await self._account(trip, identity)
         except StoreError as error:
             logger.warning("%s from %s was not let in: %s", identity.subject, self.address, error)
-            await self.show_log_in(trip.after, error=str(error), status=403)
+            self.show_log_in(trip.after, error=str(error), status=403)
             return
         if trip.account:
             self.redirect(trip.after, status=303)

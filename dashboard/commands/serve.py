@@ -22,7 +22,8 @@ def serve(given: Mapping[str, Any]) -> None:
         if settings.has_provider:
             from dashboard.accounts.providers.provider import admission_of, provider_of
 
-            provider_of(settings), admission_of(settings)
+            provider_of(settings)
+            admission_of(settings)
     except SettingError as error:
         talk.refuse(str(error))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

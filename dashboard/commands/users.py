@@ -41,7 +41,8 @@ def add(name: str, admin: bool, from_stdin: bool, link: bool, given: Mapping[str
         if link:
             secret = people.logins.make_token(account.id, "reset", RESET)
             print(f"{settings.public_url.rstrip('/')}/login/new/{secret}")
-            print(f"By this link {account.name} can log in, once, within two days.", file=sys.stderr)
+            words = "" if settings.public_url else " The address of the server goes before it."
+            print(f"By this link {account.name} can log in, once, within two days.{words}", file=sys.stderr)
         else:
             print(f"{account.name} can log in now{' and is an admin' if admin else ''}.")
         if admin:

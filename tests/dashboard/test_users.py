@@ -42,7 +42,7 @@ def test_people_are_added_changed_and_shut_out(users):
     assert "have at least 10" in users("add", "grace", "--password-stdin", password="short\n").stderr
     link = users("add", "grace", "--link")
     assert re.fullmatch(r"/login/new/[\w-]{32}\n", link.stdout)
-    assert "By this link grace can log in, once, within two days." in link.stderr
+    assert "once, within two days. The address of the server goes before it." in link.stderr
     with people_of(users.folder, users.database) as people:
         people.accounts.join("https://id.example.org 7", "linus")
     listed = users.listed()

@@ -67,6 +67,8 @@ def provider_of(settings: Settings) -> Provider | None:
 
 def admission_of(settings: Settings) -> Admission:
     """Who gets an account by logging in through the provider; SettingError for what cannot be."""
+    if not settings.has_provider:
+        return Admission()
     admins = listed(settings.provider_admins)
     for one in admins:
         if "@" not in one:
