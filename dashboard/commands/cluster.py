@@ -15,8 +15,7 @@ from distributed import Nanny, Scheduler, Security
 from dashboard.commands import talk
 from dashboard.jobs.cluster import JobsError, configure
 from dashboard.jobs.tls import check_exposure, security_of
-from dashboard.jobs.worker import GPU_SHARE
-from dashboard.jobs.workers import GPU
+from dashboard.jobs.worker import GPU, GPU_SHARE
 
 RETRY_SECONDS = 2.0
 

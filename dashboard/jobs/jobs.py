@@ -17,13 +17,15 @@ from dashboard.jobs.order import QUICK_SECONDS, SAMPLER_SECONDS
 from dashboard.jobs.tasks import Tasks
 from dashboard.jobs.workers import Seen, Workers
 from dashboard.store import Run, Store
+from engine.device import kind_of
 from engine.fitters import registry
 
 
 @dataclass(frozen=True)
 class Standing:
     """Where runs are in the queue (1 is next) and what their last steps and memory (bytes) are, each by id; how many
-    wait, how many run and how many workers there are in all; what keeps the queue from going on, "" where nothing does.
+    wait, how many run and how many workers there are in all; what keeps the queue from going on, "" where nothing does;
+    whether a worker takes fits for a GPU.
     """
 
     positions: dict[str, int]
@@ -33,6 +35,7 @@ class Standing:
     memory: dict[str, int]
     workers: int
     trouble: str
+    has_gpu: bool
 
 
 class Jobs:
@@ -79,15 +82,15 @@ class Jobs:
         *,
         store: Store | None = None,
         seconds: float | None = None,
-        device: str = "auto",
+        device: str | None = None,
     ) -> Run:
         """Put a fit into the queue and return at once.
 
         `store` is the store as whoever asks for the run may use it, so that the run is theirs; `seconds` is what it is
-        forecast to take, where that is known; `device` is auto, cpu or cuda. The description's files are references
-        (dashboard.store.references).
+        forecast to take, where that is known; `device` is auto, cpu or cuda, None for what the description says: of
+        several GPUs any will do. The description's files are references (dashboard.store.references).
 
-        StoreError when a file is missing; LimitError when this person has too much here already.
+        StoreError when a file is missing; LimitError when this person has too much here already; engine.DeviceError.
         """
         store = store or self._store
         check_submission(self.limits, *self._held_by(store.who.id))
@@ -95,7 +98,12 @@ class Jobs:
         if seconds is None:
             seconds = self._store.queue.usual_seconds(project_id, fitter) or guessed_seconds(fitter)
         run = store.create_run(
-            project_id, description, fitter, options or {}, expected_seconds=seconds, device=device
+            project_id,
+            description,
+            fitter,
+            options or {},
+            expected_seconds=seconds,
+            device=device or kind_of(str(description.get("device") or "auto")),
         )
         self._hub.publish(run.id, state_event(run))
         self.dispatcher.submitted()
@@ -142,6 +150,7 @@ class Jobs:
             memory={one: self.dispatcher.memory_of(one) for one in run_ids},
             workers=self.workers,
             trouble=self.trouble,
+            has_gpu=self.has_gpu,
         )
 
     def wait_until_warm(self, timeout: float | None = None) -> None:

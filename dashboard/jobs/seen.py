@@ -28,7 +28,7 @@ class SeenJobs:
         options: Mapping[str, Any] | None = None,
         *,
         seconds: float | None = None,
-        device: str = "auto",
+        device: str | None = None,
     ) -> Run:
         """As :meth:`Jobs.submit`; the run is this person's."""
         run = self._jobs.submit(

@@ -24,6 +24,8 @@ from dashboard.store.files import sha256_of
 from engine.checkpoint import Checkpoint, joined
 
 TOPIC = "residua-runs"
+# The resource of Dask that a worker for fits on a GPU has.
+GPU = "GPU"
 # Which part of its GPU's memory a worker may take, where several share one.
 GPU_SHARE = "RESIDUA_GPU_SHARE"
 # Under which name a worker tells the scheduler of its GPU.
@@ -106,7 +108,9 @@ def _fit(job: Job) -> Outcome:
             raise engine.ImageError(f"{name} was changed or damaged on the server's disk. Upload it again.")
     folder = Path(job["folder"])
     send = _sender(job)
-    problem = engine.load(job["description"], device=device_of(job["device"]))
+    if job["device"] == "cuda":
+        take_gpu()
+    problem = engine.load(job["description"], device=job["device"])
     keeper = Keeper(folder, problem, job["checkpoint_seconds"])
     reporter = StepReporter(send, keeper.before)
     options = keeper.resumed(problem, job["fitter"], job["options"])
@@ -154,16 +158,14 @@ def _fit(job: Job) -> Outcome:
     )
 
 
-def device_of(wanted: str) -> str:
-    """The torch device for a job's "auto", "cpu" or "cuda"; engine.FitterError where there is no such GPU."""
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise engine.FitterError(
+def take_gpu() -> None:
+    """Let this process take its share of its GPU's memory; engine.DeviceError where it has no GPU."""
+    if not torch.cuda.is_available():
+        raise engine.DeviceError(
             "This fit asks for a GPU, but its worker has none that PyTorch can use. Choose the device cpu or auto, or "
             "start the worker with residua worker --gpu on a host with one."
         )
-    if wanted != "cpu" and torch.cuda.is_available():
-        torch.cuda.set_per_process_memory_fraction(float(os.environ.get(GPU_SHARE, "1")))
-    return "cuda" if wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available()) else "cpu"
+    torch.cuda.set_per_process_memory_fraction(float(os.environ.get(GPU_SHARE, "1")))
 
 
 class StepReporter:
@@ -231,7 +233,8 @@ class WarmUp(WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         """Begin, on the thread that fits run on: a fit that comes meanwhile waits for the rest only."""
-        worker.metrics[GPU_METRIC] = gpu_memory
+        if worker.state.total_resources.get(GPU):  # others would take memory of a GPU only to look at it
+            worker.metrics[GPU_METRIC] = gpu_memory
         worker.executor.submit(self._warm_up)
 
     def _warm_up(self) -> None:

@@ -18,11 +18,10 @@ from distributed import Client, Future, LocalCluster, Security
 
 from dashboard.jobs.cluster import CLOSE_SECONDS, JobsError, connect, start_cluster, stop_cluster
 from dashboard.jobs.order import Slots
-from dashboard.jobs.worker import GPU_METRIC, TOPIC, Job, Outcome, WarmUp, ready, run_fit
+from dashboard.jobs.worker import GPU, GPU_METRIC, TOPIC, Job, Outcome, WarmUp, ready, run_fit
 
 # What a nanny tells when it ends a worker that took too much memory.
 MEMORY_TOPIC = "worker-restart-memory"
-GPU = "GPU"
 GONE_SECONDS = 5.0
 Handler = Callable[[tuple[float, Any]], None]
 

@@ -90,7 +90,7 @@ class JobsPage:
         return {
             "rows": queue.queue_rows(entries, standing, names, self._stopping),
             "headline": queue.headline(standing),
-            "trouble": queue.trouble(standing),
+            "trouble": queue.trouble(standing, entries),
             "everybody": everybody,
         }
 

@@ -73,9 +73,16 @@ class FitForm(param.Parameterized):
         return [{"value": value, "label": label} for value, label in choices]
 
     def compute_on(self, device: str, precision: str) -> None:
-        """Choose device and precision, from what there is."""
-        if device in [one["value"] for one in self.devices()] and precision in self.param.precision.objects:
-            self.param.update(device=device, precision=precision)
+        """Choose device and precision; what there is not to choose leaves the present one."""
+        if device in [one["value"] for one in self.devices()]:
+            self.device = device
+        if precision in self.param.precision.objects:
+            self.precision = precision
+
+    def follow(self, description: Mapping[str, Any]) -> None:
+        """Choose the device and the precision that a description states, or else the defaults."""
+        device = str(description.get("device") or "auto").partition(":")[0]
+        self.compute_on(device, str(description.get("precision") or "float64"))
 
     def on_computer(self, description: Mapping[str, Any]) -> dict[str, Any]:
         """Return a description with the chosen precision; the device goes with the run, not with the description."""

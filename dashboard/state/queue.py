@@ -11,8 +11,13 @@ from dashboard.jobs.jobs import Standing
 from dashboard.jobs.limits import megabytes
 from dashboard.state.compare import label
 from dashboard.state.forecast import in_words
-from dashboard.store import RunStatus
+from dashboard.store import Run, RunStatus
 from dashboard.store.queue import Entry
+
+NO_GPU = (
+    "No worker with a GPU is connected. Fits that ask for one start when there is (residua worker --gpu); or cancel "
+    "them, and choose the CPU."
+)
 
 
 def queue_rows(
@@ -54,20 +59,26 @@ def headline(standing: Standing) -> str:
     return f"In all: {standing.running} running · {standing.waiting} waiting · {workers}"
 
 
-def trouble(standing: Standing) -> str:
-    """What keeps the queue from going on, and the way out; "" where nothing does."""
+def trouble(standing: Standing, entries: Iterable[Entry] = ()) -> str:
+    """What keeps the queue, or one of these entries, from going on, and the way out; "" where nothing does."""
     if standing.trouble:
         return standing.trouble
     if not standing.workers:
         return "There are no workers, so fits wait. They go on by themselves when a worker is there (residua worker)."
-    return ""
+    return next(filter(None, (without_gpu(entry, standing.has_gpu) for entry in entries)), "")
+
+
+def without_gpu(run: Entry | Run, has_gpu: bool) -> str:
+    """What is said of a run that waits for a GPU that no worker has, and the way out; "" where it does not."""
+    waits = run.status is RunStatus.QUEUED and run.device == "cuda" and not has_gpu
+    return NO_GPU if waits else ""
 
 
 def progress(entry: Entry, step: Mapping[str, Any] | None) -> str:
     """How far a run is, in a few words."""
     again = f" · attempt {entry.attempts}" if entry.attempts > 1 else ""
     if entry.status is not RunStatus.RUNNING:
-        return entry.message if entry.attempts else ""
+        return entry.message if entry.attempts or entry.device == "cuda" else ""
     if step is None:
         return f"starting{again}"
     info = step["info"]

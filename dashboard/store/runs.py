@@ -44,7 +44,7 @@ class Runs(Part):
             description=dict(description),
             account_id=self.who.id or None,
             created=datetime.now(UTC),
-            message="Waiting for a free worker.",
+            message=f"Waiting for a free worker{' with a GPU' if device == 'cuda' else ''}.",
             tags=[],
             note="",
             starred=False,

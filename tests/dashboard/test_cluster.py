@@ -183,7 +183,7 @@ def test_a_fit_for_a_gpu_goes_only_where_one_is_promised(store):
         assert sorted(one.for_gpu for one in told) == [False, True]
         assert {one.gpu for one in told} == {""}
         project = small_project(store)
-        asked = jobs.submit(project.id, project.description, device="cuda")
+        asked = jobs.submit(project.id, {**project.description, "device": "cuda:1"})
         beside = jobs.submit(project.id, {**project.description, "precision": "float32"}, device="cpu")
         failed = ended(jobs, store, asked)
         assert failed.status is RunStatus.FAILED

@@ -126,3 +126,8 @@ def test_devices_are_those_that_workers_have():
     assert asked == {"residua": 1, "precision": "float32"}
     form.compute_on("cpu", "float64")
     assert form.on_computer(asked) == {"residua": 1}
+    form.follow({"device": "cuda:1", "precision": "float32"})
+    assert (form.device, form.precision) == ("cuda", "float32")
+    form = FitForm()
+    form.follow({"device": "cuda", "precision": "float32"})
+    assert (form.device, form.precision) == ("auto", "float32"), "what is not there is not chosen"

@@ -42,6 +42,7 @@ def standing(**more: Any) -> Standing:
         "memory": {},
         "workers": 1,
         "trouble": "",
+        "has_gpu": False,
     }
     return Standing(**{**facts, **more})
 
@@ -104,3 +105,11 @@ def test_what_keeps_the_queue_from_going_on_is_told():
         trouble(standing(workers=0, trouble="The scheduler does not answer."))
         == "The scheduler does not answer."
     )
+
+
+def test_a_fit_that_waits_for_a_gpu_that_is_not_there_says_so():
+    waiting = entry("a", device="cuda", message="Waiting for a free worker with a GPU.")
+    assert progress(waiting, None) == "Waiting for a free worker with a GPU."
+    assert trouble(standing(), [entry("b"), waiting]).startswith("No worker with a GPU is connected.")
+    assert trouble(standing(has_gpu=True), [waiting]) == ""
+    assert trouble(standing(), [entry("b"), entry("a", device="cuda", status=RunStatus.RUNNING)]) == ""

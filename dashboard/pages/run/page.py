@@ -26,10 +26,11 @@ from dashboard.pages.run.result import ResultSection
 from dashboard.pages.run.section import FULL, WIDE, Section, bokeh
 from dashboard.services import Services
 from dashboard.state.posterior import fitter_title
+from dashboard.state.queue import without_gpu
 from dashboard.state.run_opening import RunOpened, open_run
 from dashboard.state.run_page import RunState
 from dashboard.state.runs import clock, kind_of
-from dashboard.store import Project, Run, StoreError
+from dashboard.store import Project, Run, RunStatus, StoreError
 from dashboard.views import verdict
 from dashboard.views.component import soon
 from dashboard.views.run import Sections
@@ -67,6 +68,7 @@ class RunPage:
         self.made: dict[str, Section] = {}
         self._steps: list[Event] = []
         self._last = -1
+        self._lacking = ""
         self._unsubscribe: Callable[[], None] | None = None
         self._showing: asyncio.Task[None] | None = None
 
@@ -151,6 +153,8 @@ class RunPage:
         self.curve = convergence_curves()
         self.curve.figure.height = 320
         self.progress = ui.html("", **WIDE)
+        has_gpu = await asyncio.to_thread(lambda: self.services.jobs.has_gpu)
+        self._lacking = without_gpu(self.run, has_gpu)
         events = await asyncio.to_thread(self.services.jobs.events, self.run.id)
         self._unsubscribe = self.services.jobs.subscribe(self.run.id, self._on_event)
 
@@ -172,6 +176,8 @@ class RunPage:
 
     def _show_state(self, status: str, message: str) -> None:
         """Where a run that goes on stands: also that its worker went away, and what becomes of it."""
+        if status == RunStatus.QUEUED and self._lacking:
+            message = f"{message} {self._lacking}"
         self.outcome.object = verdict.note("info", f"{message} This page changes when the run ends.")
         ui.say(self.live, f"{status}: {message}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from dashboard import ui
@@ -50,19 +51,24 @@ class FittingPart:
         runs = await asyncio.to_thread(self.services.store.runs, self.session.project_id)
         problem = self.state.opened.problem
         self.form.has_gpu = await asyncio.to_thread(lambda: self.services.jobs.has_gpu)
-        if "precision" in self.state.description:
-            self.form.compute_on(self.form.device, str(self.state.description["precision"]))
+        last = {"device": runs[0].device, **runs[0].description} if runs else {}
+        self.form.follow({**last, **self.state.description})
         if runs:
             self.form.use_all((run.fitter, run.options) for run in last_started(runs))
         elif problem is not None and problem.fitters:
             self.form.use(*problem.fitters[0])
         self._image = images.name_of(self.state.description)
-        self.state.param.watch(self._follow_image, ["description"])
+        self._computer = _computer(self.state.description)
+        self.state.param.watch(self._follow_description, ["description"])
         self.look()
 
-    async def _follow_image(self, *_: Any) -> None:
-        """Another image is worked on: its own latest run goes on screen."""
-        image = images.name_of(self.state.description)
+    async def _follow_description(self, *_: Any) -> None:
+        """Another image is worked on: its own latest run goes on screen. Or a text names device or precision."""
+        description = self.state.description
+        if _computer(description) != self._computer:
+            self._computer = _computer(description)
+            self.later(lambda: self.form.follow(description))
+        image = images.name_of(description)
         if image != self._image:
             self._image = image
             if self.state.run is None or self.state.run.get("image") != image:
@@ -204,3 +210,8 @@ class FittingPart:
             fitter = run["fitter"]
             self.panel.curves.show(run["id"], columns, fitter_color(fitter), self.form.title_of(fitter))
             self.panel.curve_box.visible = True
+
+
+def _computer(description: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The device and the precision that a description states."""
+    return description.get("device"), description.get("precision")
