@@ -12,6 +12,7 @@ from dashboard.store import Run, RunStatus
 from dashboard.words import measured
 
 WAITING = {RunStatus.QUEUED: "waiting", RunStatus.RUNNING: "running"}
+_USUAL = ("Waiting for a free worker.", "Fitting.")
 
 
 def kind_of(status: str, converged: bool | None) -> str:
@@ -68,7 +69,7 @@ def run_rows(
                 "word": word if under_way is None else WAITING.get(RunStatus(under_way["status"]), "ending"),
                 "kind": kind_of(run.status, run.converged),
                 "message": run.message,
-                "said": "" if under_way is None or not run.attempts else _unusual(under_way["message"]),
+                "said": "" if under_way is None else _unusual(under_way["message"]),
                 "chi2_dof": "" if run.chi2_dof is None else f"{run.chi2_dof:.4f}",
                 "when": clock(run.created),
                 "image": _image(run) if several_images else "",
@@ -83,8 +84,8 @@ def run_rows(
 
 
 def _unusual(message: str) -> str:
-    """What is worth a line of its own: that a worker went away, and how the fit goes on."""
-    return "" if message == "Fitting." else message
+    """What is worth a line of its own: that it waits for a GPU, or that a worker went away, and how the fit goes on."""
+    return "" if message in _USUAL else message
 
 
 def _image(run: Run) -> str:

@@ -62,15 +62,18 @@ def test_a_run_under_way_comes_first_with_its_last_step(store: Store, project: P
     old, ended = (store.create_run(project.id, {"images": [{"name": "r"}]}, "lm", {}) for _ in range(2))
     store.advance_run(ended.id, RunStatus.CANCELLED, message="Stopped.")
     step = {"number": 3, "chi2_dof": 1.5, "seconds": 0.1}
-    active = {old.id: {"status": "running", "step": step}}
+    active = {old.id: {"status": "running", "message": "Fitting.", "step": step}}
     rows = run_rows(
         store.runs(project.id), shown=None, active=active, title_of=str, several_images=True, page="/run/"
     )
     assert [row["id"] for row in rows] == [old.id, ended.id]
     assert rows[0]["step"] == step
-    assert rows[0]["word"] == "running"
+    assert (rows[0]["word"], rows[0]["said"]) == ("running", "")
     assert rows[1]["image"] == "r"
     assert rows[1]["page"] == f"/run/{ended.id}"
+    waits = {old.id: {"status": "queued", "message": "Waiting for a free worker with a GPU.", "step": {}}}
+    (row, _) = run_rows(store.runs(project.id), shown=None, active=waits, title_of=str)
+    assert (row["word"], row["said"]) == ("waiting", "Waiting for a free worker with a GPU.")
 
 
 def test_today_needs_no_date() -> None:
