@@ -29,6 +29,9 @@ def configure(torch_threads: int) -> None:
         {
             # Whether a run whose worker died is tried again is for the queue to say, which counts.
             "distributed.scheduler.allowed-failures": 0,
+            # A worker that starts again takes more than Dask's 15 s on a busy machine; it would be ended for good,
+            # with the fit it has begun, and none would take its place.
+            "distributed.deploy.lost-worker-timeout": "1 day",
             # No pages: whoever may see the jobs sees them through Residua.
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],
