@@ -8,9 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from dashboard.jobs import Jobs
-from dashboard.store import RunStatus, Store, StoreError
-from tests.dashboard.fits import small_project
+from dashboard.store import Store, StoreError
 from tests.dashboard.postgres import binaries, running
 
 
@@ -69,33 +67,3 @@ def test_a_database_that_goes_away_is_waited_for(tmp_path):
         server.start()
         thread.join(30)
         assert titles == ["after"]
-
-
-@pytest.mark.usefixtures("postgres")
-def test_the_end_of_a_fit_is_kept_when_the_database_was_away(tmp_path):
-    folder = binaries()
-    assert folder is not None
-    with running(folder) as server, closing(Store(tmp_path, server.new_database())) as store:
-        jobs = Jobs(store, n_workers=1)
-        try:
-            jobs.wait_until_warm(120)
-            project = small_project(store)
-            run = jobs.submit(project.id, project.description, "lm", {"max_steps": 50})
-            while store.run(run.id).status is RunStatus.QUEUED:
-                time.sleep(0.01)
-            server.stop()
-            result = store.run_folder(run.id) / "result.json"
-            deadline = time.monotonic() + 60
-            while not result.exists():
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            time.sleep(1)
-            server.start()
-            while not store.run(run.id).status.ended:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-            ended = store.run(run.id)
-        finally:
-            jobs.close()
-    assert ended.status is RunStatus.FINISHED, ended.message
-    assert ended.converged
