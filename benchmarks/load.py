@@ -56,7 +56,7 @@ class Plan:
     seconds: float = 300.0
     people: int = 20
     fits: int = 200
-    fit_seconds: float = 1.2
+    fit_seconds: float = 0.8  # the queue lasts about as long as the pages stay open
     workers: int = 1
 
 
