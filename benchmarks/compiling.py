@@ -26,7 +26,7 @@ import torch
 
 import engine
 from benchmarks.environments import same_torch
-from benchmarks.peers import RESULTS, commit, machine
+from benchmarks.peers import RESULTS, commit, machine, warn_when_busy
 from engine.fitters.base import Work
 from engine.frozen import FrozenProblem
 from engine.parameters.transform import Transform
@@ -44,9 +44,7 @@ def main() -> int:
     options = parse()
     torch.set_num_threads(options.threads)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.mkdtemp(prefix="residua-bench-"))
-    load = os.getloadavg()[0]
-    if load > 0.5:
-        print(f"The machine is busy (load {load:.1f}): quote nothing from this run.", file=sys.stderr)
+    warn_when_busy()
     print(
         f"{'profile':<16}{'pixels':>8}{'chains':>8}{'plain':>10}{'compiled':>10}{'compiling':>11}{'pays from':>12}"
     )

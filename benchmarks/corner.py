@@ -23,6 +23,7 @@ from bokeh.resources import INLINE
 from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.environments import peer_python
+from benchmarks.peers import warn_when_busy
 from dashboard.figures.corner import corner_figure
 from dashboard.figures.corner_shapes import corner_shapes
 from dashboard.figures.posterior_view import PosteriorView
@@ -49,9 +50,7 @@ COLORS = """() => {
 
 def main() -> int:
     options = parse()
-    load = os.getloadavg()[0]
-    if load > 0.5:
-        print(f"The machine is busy (load {load:.1f}): quote nothing from this run.", file=sys.stderr)
+    load = warn_when_busy()
     rng = np.random.default_rng(options.seed)
     mixing = rng.normal(size=(options.parameters, options.parameters))
     covariance = mixing @ mixing.T

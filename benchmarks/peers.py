@@ -89,12 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     from benchmarks.problem import write_problem
 
-    load = os.getloadavg()[0]
-    if load > 0.5:
-        print(
-            f"The machine is busy (load {load:.1f}): take ratios you mean to quote when it is idle.",
-            file=sys.stderr,
-        )
+    warn_when_busy()
     with tempfile.TemporaryDirectory(prefix="residua-bench-") as scratch:
         folder = Path(scratch)
         write_problem(folder)
@@ -245,6 +240,14 @@ def commit() -> str:
         ["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     return answer.stdout.strip()
+
+
+def warn_when_busy() -> float:
+    """Say that times are not to be quoted which are taken beside other work; the machine's load."""
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"The machine is busy (load {load:.1f}): quote nothing from this run.", file=sys.stderr)
+    return load
 
 
 def machine() -> dict[str, Any]:

@@ -30,7 +30,7 @@ import torch
 
 import engine
 from benchmarks.environments import BENCH, peer_python, same_torch
-from benchmarks.peers import RESULTS, commit, machine
+from benchmarks.peers import RESULTS, commit, machine, warn_when_busy
 from benchmarks.problem import write_problem
 from engine.samplers.diagnostics import diagnose
 
@@ -51,9 +51,7 @@ Row = dict[str, Any]
 def main() -> int:
     options = parse()
     torch.set_num_threads(options.threads)
-    load = os.getloadavg()[0]
-    if load > 0.5:
-        print(f"The machine is busy (load {load:.1f}): quote nothing from this run.", file=sys.stderr)
+    warn_when_busy()
     if options.full:
         options.samplers, options.tutorial, options.peer = ["nuts"], True, True
         options.reference = options.reference or 2000

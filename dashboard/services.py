@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -19,6 +19,7 @@ from dashboard.settings import Settings
 from dashboard.store import ROLES, NotFound, Project, Reach, Run, Store, StoreError, Who, file_reference
 from engine.examples import EXAMPLES
 
+Found = TypeVar("Found")
 _KEY_ROLES = {key: role for role, key in ROLES.items()}
 
 
@@ -46,21 +47,11 @@ class Services:
 
     def project(self, project_id: str) -> Project:
         """A project; NotFound where there is none for this person."""
-        if project_id not in self.facts.projects:
-            return self.store.project(project_id)
-        found = self.facts.projects[project_id]
-        if found is None:
-            raise NotFound("There is no such project. It may have been deleted.")
-        return found
+        return _known(self.facts.projects, project_id, self.store.project, "project")
 
     def run(self, run_id: str) -> Run:
         """A run; NotFound where there is none for this person."""
-        if run_id not in self.facts.runs:
-            return self.store.run(run_id)
-        found = self.facts.runs[run_id]
-        if found is None:
-            raise NotFound("There is no such run. It may have been deleted.")
-        return found
+        return _known(self.facts.runs, run_id, self.store.run, "run")
 
     def reach(self, project_id: str) -> Reach:
         """How far this person may go with a project."""
@@ -103,3 +94,15 @@ def import_fit(store: Store, path: Path, title: str) -> Project:
             file = store.add_file(project.id, role, source.name, source)
             entry[key] = file_reference(file, extension.rstrip("]") if bracket else None)
     return store.update_project(project.id, description=description)
+
+
+def _known(
+    facts: Mapping[str, Found | None], identifier: str, ask: Callable[[str], Found], noun: str
+) -> Found:
+    """What the facts say of an id, or the database where they do not speak of it."""
+    if identifier not in facts:
+        return ask(identifier)
+    found = facts[identifier]
+    if found is None:
+        raise NotFound.of(noun)
+    return found

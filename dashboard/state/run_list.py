@@ -69,5 +69,5 @@ def restore(store: Store, project_id: str, run_ids: Iterable[str]) -> None:
 def _of(store: Store, project_id: str, run_id: str) -> Run:
     run = store.run(run_id)
     if run.project_id != project_id:
-        raise NotFound("There is no such run. It may have been deleted.")
+        raise NotFound.of("run")
     return run

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import math
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from dashboard.store.errors import StoreError
 from dashboard.store.migrations import UnknownLayout, migrate, newest
 from dashboard.store.models import MetaRow
 from dashboard.store.names import new_id
-from dashboard.store.patience import CONNECT_SECONDS, Patience
+from dashboard.store.patience import CONNECT_SECONDS, Patience, on_an_event_loop
 
 BUSY_SECONDS = 5
 FOLDER_KEY = "data_folder"
@@ -164,8 +162,7 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 
 def _not_on_an_event_loop(*_: Any) -> None:
     """Say so where the database is asked on an event loop, which stands still until it answers."""
-    with suppress(RuntimeError):
-        asyncio.get_running_loop()
+    if on_an_event_loop():
         logger.error("The database is asked on an event loop", stack_info=True)
 
 

@@ -10,6 +10,11 @@ class StoreError(ValueError):
 class NotFound(StoreError):
     """A project, file or run that is not (or no longer) there."""
 
+    @classmethod
+    def of(cls, noun: str) -> NotFound:
+        """The error for what a noun names, such as "project"."""
+        return cls(f"There is no such {noun}. It may have been deleted.")
+
 
 class NotAllowed(StoreError):
     """Something that is there for whoever asks, but not for them to change."""

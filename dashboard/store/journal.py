@@ -94,7 +94,7 @@ class Journal:
         with self._session() as session, session.begin():
             self._permit(session, project_id, Reach.WRITE)
             if session.get(ProjectRow, project_id) is None:
-                raise NotFound("There is no such project. It may have been deleted.")
+                raise NotFound.of("project")
             rows = list(
                 session.scalars(
                     select(JournalRow)
@@ -120,7 +120,7 @@ class Journal:
         with self._session() as session, session.begin():
             self._permit(session, project_id, Reach.WRITE)
             if session.get(ProjectRow, project_id) is None:
-                raise NotFound("There is no such project. It may have been deleted.")
+                raise NotFound.of("project")
             rows = {
                 row.id: row
                 for row in session.scalars(select(JournalRow).where(JournalRow.project_id == project_id))

@@ -40,7 +40,7 @@ class Part:
     ) -> Row:
         row = session.get(kind, identifier) if is_id(identifier) else None
         if row is None:
-            raise NotFound(f"There is no such {noun}. It may have been deleted.")
+            raise NotFound.of(noun)
         self._permit(session, row.id if isinstance(row, ProjectRow) else row.project_id, need, noun)
         return row
 

@@ -39,7 +39,7 @@ class Patience:
                 connection = _connection_class().connect(*arguments, **keywords)
             except failure:
                 self._away_since = self._away_since or time.monotonic()
-                if _on_an_event_loop() or self._long_away():
+                if on_an_event_loop() or self._long_away():
                     raise
                 time.sleep(AGAIN_SECONDS)
             else:
@@ -54,7 +54,8 @@ class Patience:
         return since is not None and time.monotonic() - since > AWAY_SECONDS
 
 
-def _on_an_event_loop() -> bool:
+def on_an_event_loop() -> bool:
+    """Whether the caller runs on an event loop, which stands still while it waits."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -54,7 +54,7 @@ def check(session: Session, who: Who, project_id: str, need: Reach, noun: str = 
     """NotFound for a project that somebody may not see, NotAllowed for one they may only look at."""
     reach = reach_of(session, who, project_id)
     if reach is Reach.NONE:
-        raise NotFound(f"There is no such {noun}. It may have been deleted.")
+        raise NotFound.of(noun)
     if reach < need:
         raise NotAllowed(_REFUSALS[need])
 

@@ -37,14 +37,8 @@ class GitHub:
 
     async def address(self, trip: Trip, back: str) -> str:
         """Where to send a browser, which is to come back to `back`."""
-        query = {
-            "client_id": self._client,
-            "redirect_uri": back,
-            "scope": "read:user user:email" + (" read:org" if self._organizations else ""),
-            "state": trip.state,
-            "code_challenge": trip.challenge,
-            "code_challenge_method": "S256",
-        }
+        scope = "read:user user:email" + (" read:org" if self._organizations else "")
+        query = trip.asking(self._client, back) | {"scope": scope}
         return f"{self._url}/login/oauth/authorize?{urlencode(query)}"
 
     def came_from(self, arguments: Mapping[str, str]) -> bool:
@@ -53,13 +47,7 @@ class GitHub:
 
     async def identity(self, code: str, trip: Trip, back: str) -> Identity:
         """Who came back with this code. ProviderError for whatever does not fit."""
-        form = {
-            "client_id": self._client,
-            "client_secret": self._secret,
-            "code": code,
-            "redirect_uri": back,
-            "code_verifier": trip.verifier,
-        }
+        form = trip.redeeming(code, back) | {"client_id": self._client, "client_secret": self._secret}
         given = await self._web.record(f"{self._url}/login/oauth/access_token", form=form)
         token = given.get("access_token")
         if not isinstance(token, str):  # GitHub says with status 200 that a code is used up

@@ -47,16 +47,8 @@ class OpenId:
 
     async def address(self, trip: Trip, back: str) -> str:
         """Where to send a browser, which is to come back to `back`. ProviderError."""
-        query = {
-            "response_type": "code",
-            "client_id": self._client,
-            "redirect_uri": back,
-            "scope": SCOPE,
-            "state": trip.state,
-            "nonce": trip.nonce,
-            "code_challenge": trip.challenge,
-            "code_challenge_method": "S256",
-        }
+        query = trip.asking(self._client, back)
+        query |= {"response_type": "code", "scope": SCOPE, "nonce": trip.nonce}
         endpoint = await self._endpoint("authorization_endpoint")
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
 
@@ -66,12 +58,7 @@ class OpenId:
 
     async def identity(self, code: str, trip: Trip, back: str) -> Identity:
         """Who came back with this code. ProviderError for whatever does not fit."""
-        form = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": back,
-            "code_verifier": trip.verifier,
-        }
+        form = trip.redeeming(code, back) | {"grant_type": "authorization_code"}
         described = await self._description()
         ways = described.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
         headers = {}

@@ -25,8 +25,22 @@ class Trip:
     invited: str = ""
     account: str = ""
 
+    def asking(self, client: str, back: str) -> dict[str, str]:
+        """What every provider is told with a browser that is sent to it: for whom, and how it comes back."""
+        return {
+            "client_id": client,
+            "redirect_uri": back,
+            "state": self.state,
+            "code_challenge": self._challenge,
+            "code_challenge_method": "S256",
+        }
+
+    def redeeming(self, code: str, back: str) -> dict[str, str]:
+        """What every provider asks for in exchange for tokens."""
+        return {"code": code, "redirect_uri": back, "code_verifier": self.verifier}
+
     @property
-    def challenge(self) -> str:
+    def _challenge(self) -> str:
         """The verifier as the provider may see it beforehand: its SHA-256."""
         digest = hashlib.sha256(self.verifier.encode()).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
