@@ -17,9 +17,9 @@ from engine.profiles.by_autograd import missing_compiler
 from engine.samplers.base import ChainSampler, Prepared
 from engine.samplers.density import Density
 
-# Seconds that compiling takes to get under way, and for each part; what a gradient saves for each sample.
-# benchmarks/compiling.py measures all three.
-_START, _EACH, _SAVED = 10.0, 5.0, 1e-8
+# Seconds that compiling takes to get under way, and for each part; what a gradient saves for each sample, and what it
+# costs to call compiled code, for however many chains at once. benchmarks/compiling.py measures all four.
+_START, _EACH, _SAVED, _CALL = 18.0, 3.0, 1e-8, 5e-4
 # How often progress is told while it compiles, in seconds.
 _TELL = 0.5
 
@@ -60,12 +60,14 @@ class GradientSampler(ChainSampler):
         if choice == "off":
             return _not("")
         gradients = draws * self.gradients_a_draw()
-        saved = gradients * _SAVED * sum(part.what.samples * part.chains for part in parts)
+        saved = gradients * sum(part.saved for part in parts)
         cost = _START + _EACH * len(parts)
         if choice == "auto" and saved < cost:
+            more = (
+                f"it would take {cost / saved:.2g} times as many" if saved > 0 else "so few samples never do"
+            )
             return _not(
-                f"about {gradients * len(densities):.0f} gradients are too few to pay for it ({words}); it would take "
-                f"{cost / saved:.2g} times as many"
+                f"about {gradients * len(densities):.0f} gradients are too few to pay for it ({words}); {more}"
             )
         lacking = missing_compiler() if densities[0].work.problem.device == "cpu" else ""
         if lacking:
@@ -98,6 +100,11 @@ class _Part:
     what: Compilable
     at_once: int
     chains: int
+
+    @property
+    def saved(self) -> float:
+        """Seconds that a gradient of every chain takes less, once compiled; negative where it takes more."""
+        return self.chains * (_SAVED * self.what.samples - _CALL / self.at_once)
 
 
 class _Job:

@@ -9,7 +9,9 @@ import pytest
 import engine
 from engine import Status
 from engine.frozen import FrozenProblem
+from engine.models.base import Compilable
 from engine.parameters.box import Box
+from engine.samplers.compiling import _Part
 from tests.engine.scenes import GALAXY, SKY, problem, with_parameters
 
 DISK: dict[str, Any] = {
@@ -87,6 +89,14 @@ def test_auto_counts_the_gradients_and_what_they_save(disk, monkeypatch):
     monkeypatch.setattr("engine.samplers.compiling._SAVED", 1.0)
     monkeypatch.setenv("CXX", "/nowhere/g++")
     assert "no C++ compiler" in said(engine.fit(disk, "hmc", **FEW))
+
+
+def test_calls_of_compiled_code_pay_for_many_chains_or_large_images():
+    def saved(samples: int, at_once: int) -> float:
+        return _Part(Compilable("Exponential", samples, lambda _: None), at_once, 16).saved
+
+    assert saved(12_398, 1) < 0 < saved(12_398, 16)  # as many samples as 100 x 100 pixels have
+    assert saved(163_386, 1) > 0  # 400 x 400
 
 
 def test_a_fit_can_be_stopped_while_it_compiles(disk, monkeypatch):
