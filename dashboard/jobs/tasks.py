@@ -92,7 +92,7 @@ class Tasks:
         if task is None:
             return
         task.flag.touch()
-        if not any(task.future.key in keys for keys in self._workers.client.processing().values()):
+        if not any(task.future.key in keys for keys in self._workers.processing().values()):
             task.future.cancel()
 
     async def outcome(self, task_id: str) -> Any:

@@ -23,6 +23,8 @@ from dashboard.jobs.worker import GPU, GPU_METRIC, TOPIC, Job, Outcome, WarmUp, 
 # What a nanny tells when it ends a worker that took too much memory.
 MEMORY_TOPIC = "worker-restart-memory"
 GONE_SECONDS = 5.0
+# A scheduler that takes longer to tell of its workers does not answer at all.
+ANSWER_SECONDS = 10.0
 Handler = Callable[[tuple[float, Any]], None]
 
 logger = logging.getLogger("residua.jobs")
@@ -153,7 +155,7 @@ class Workers:
         """
 
         def restart() -> None:
-            busy = [one for one, keys in self.client.processing().items() if future.key in keys]
+            busy = [one for one, keys in self.processing().items() if future.key in keys]
             if address is not None and address not in busy:
                 busy.append(address)
             # Forget the task first: Dask gives the tasks of a restarted worker to another one.
@@ -204,9 +206,22 @@ class Workers:
     def _nannies(self) -> list[Any]:
         return [] if self._cluster is None else list(self._cluster.workers.values())
 
-    def _info(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.client.scheduler_info()
+    def processing(self) -> dict[str, tuple[str, ...]]:
+        """The names of the tasks that each worker has, by its address; TimeoutError where no scheduler answers."""
+        found: dict[str, tuple[str, ...]] = self._ask("processing", workers=None)
         return found
+
+    def _info(self) -> dict[str, Any]:
+        # Not client.scheduler_info(): what that returns may just have been replaced by what the client asks for itself
+        # every two seconds, which has no workers in it.
+        found: dict[str, Any] = self._ask("identity", n_workers=-1)
+        return found
+
+    def _ask(self, question: str, **about: Any) -> Any:
+        """What the scheduler answers; not for ever, since the queue stands still meanwhile."""
+        return self.client.sync(
+            getattr(self.client.scheduler, question), callback_timeout=ANSWER_SECONDS, **about
+        )
 
     def _workers(self) -> dict[str, dict[str, Any]]:
         """Facts of each worker by address; none while the scheduler is away."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tornado.ioloop import PeriodicCallback
 
 from dashboard.jobs.tasks import MOST, TaskError, Tasks
 from dashboard.jobs.workers import Workers
@@ -37,6 +38,16 @@ def tasks(workers: Workers) -> Iterator[Tasks]:
     tasks = Tasks(workers)
     yield tasks
     tasks.close()
+
+
+def test_the_workers_stay_known_while_the_client_asks_for_itself(workers: Workers) -> None:
+    asking = workers.client._periodic_callbacks["scheduler-info"]
+    often = PeriodicCallback(asking.callback, 1)
+    workers.client.loop.add_callback(often.start)
+    try:
+        assert all(workers.count == 1 for _ in range(500))
+    finally:
+        workers.client.loop.add_callback(often.stop)
 
 
 def test_a_task_reports_and_returns(tasks: Tasks) -> None:
