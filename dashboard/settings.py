@@ -83,6 +83,20 @@ class Settings(ProviderSettings):
         low=1,
         high=1_000_000,
     )
+    upload_seconds: int = setting(
+        3600,
+        "Seconds that sending one file may take in all; then it is cut off.",
+        environment=("RESIDUA_UPLOAD_SECONDS",),
+        low=1,
+        high=1_000_000,
+    )
+    upload_stall_seconds: int = setting(
+        30,
+        "Seconds over which a file must come with 1 kB a second at least; a slower one is cut off.",
+        environment=("RESIDUA_UPLOAD_STALL_SECONDS",),
+        low=1,
+        high=3600,
+    )
     inspect_seconds: int = setting(
         60,
         "Seconds that reading an uploaded file may take before it is refused.",

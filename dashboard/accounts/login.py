@@ -43,6 +43,12 @@ class LoginPage(DoorHandler):
         )
         self.finish_page(html.page(self.request, "Log in", body), status)
 
+    def show_wait(self, after: str, seconds: float, name: str = "") -> None:
+        """Send the page to somebody who failed too often and must wait so many seconds."""
+        logger.warning("Too many failed log-ins as %r from %s", name[:60], self.address)
+        self.set_header("Retry-After", str(int(seconds) + 1))
+        self.show_log_in(after, name, f"Too many failed attempts. Try again in {_duration(seconds)}.", 429)
+
 
 class LoginHandler(LoginPage):
     """Asks for name and password. A name that does not exist is answered like a wrong password, and as late."""
@@ -64,9 +70,7 @@ class LoginHandler(LoginPage):
         door, store = self.door, self.door.store
         wait, found = await self.identified(name, password)
         if wait > 0:
-            logger.warning("Too many failed log-ins as %r from %s", name[:60], self.address)
-            self.set_header("Retry-After", str(int(wait) + 1))
-            self.show_log_in(after, name, f"Too many failed attempts. Try again in {_duration(wait)}.", 429)
+            self.show_wait(after, wait, name)
             return
         if found is None:
             logger.warning("Failed log-in as %r from %s", name[:60], self.address)

@@ -107,7 +107,16 @@ class BackHandler(ProviderPage):
         said = {name: self.get_query_argument(name, "") for name in ("state", "code", "error", "iss")}
         given = {name: value for name, value in said.items() if value}
         if trip is None or not hmac.compare_digest(trip.state.encode(), said["state"].encode()):
+            # Not counted: nothing was asked and nothing told, and a page left open too long brings anybody here.
             self.show_log_in("/", error=NOT_OURS, status=400)
+            return
+        # Each answer that is taken makes us ask the provider, so whoever makes them up must wait like one who guesses
+        # passwords. Counted by address alone: who it is, only a true answer says.
+        attempts = self.door.store.attempts
+        async with self.door.counting:
+            wait = await self.ask(attempts.begin, "", self.address)
+        if wait > 0:
+            self.show_wait(trip.after, wait)
             return
         try:
             if not self.provider.came_from(given):
@@ -116,8 +125,11 @@ class BackHandler(ProviderPage):
                 raise ProviderError(f"it sent no code: {said['error']!r:.80}")
             identity = await self.provider.identity(given["code"], trip, self.back)
         except ProviderError as error:
+            if isinstance(error, ProviderAway):
+                await self.ask(attempts.succeeded, "", self.address)  # no fault of theirs
             self.fail(error, trip.after)
             return
+        await self.ask(attempts.succeeded, "", self.address)
         try:
             account = await self._account(trip, identity)
         except StoreError as error:

@@ -18,7 +18,7 @@ from dashboard.store.files import Incoming
 from dashboard.store.names import display_name
 from dashboard.store.references import ROLES
 
-UPLOAD_SECONDS = 3600
+LEAST_BYTES_A_SECOND = 1000
 # A refused sender may go on sending this much, so that it gets round to reading why.
 DRAINED_BYTES = 64_000_000
 _SHOWN = ("notices", "header", "default_index", "extensions")
@@ -31,6 +31,7 @@ class UploadHandler(ApiHandler):
     _incoming: Incoming | None = None
     _refusal: Exception | None = None
     _received = 0
+    _clock: asyncio.TimerHandle | None = None
     _project = ""
     _role = ""
     _name = ""
@@ -40,10 +41,11 @@ class UploadHandler(ApiHandler):
         self._inspector: Inspector = parts["inspector"]
 
     async def prepare(self) -> None:
-        self._limit = self.services.settings.max_upload_bytes
+        settings = self.services.settings
+        self._limit = settings.max_upload_bytes
         # Our own limit counts the chunks as they come; this one only ends the never-ending.
         self.request.connection.set_max_body_size(self._limit + DRAINED_BYTES)  # type: ignore[union-attr]
-        self.request.connection.set_body_timeout(UPLOAD_SECONDS)  # type: ignore[union-attr]
+        self.request.connection.set_body_timeout(settings.upload_seconds)  # type: ignore[union-attr]
         length = self.request.headers.get("Content-Length", "0")
         try:
             self._name = display_name(self.get_query_argument("name", "unnamed"))
@@ -61,6 +63,27 @@ class UploadHandler(ApiHandler):
             if length.isdecimal() and int(length) > self._limit + DRAINED_BYTES:
                 raise
             self._refuse(error)
+        self._watch_pace(settings.upload_stall_seconds)
+
+    def _watch_pace(self, seconds: int) -> None:
+        """Cut off a sender who brings next to nothing: it would hold its connection for as long as a large file may."""
+        before = self._received
+
+        def look() -> None:
+            if self._received - before >= seconds * LEAST_BYTES_A_SECOND:
+                self._watch_pace(seconds)
+                return
+            self._discard()
+            self.set_header("Connection", "close")
+            self.answer(
+                {
+                    "error": f"{self._name} came with less than {LEAST_BYTES_A_SECOND // 1000} kB a second for "
+                    f"{seconds} s, so it was cut off. Send it again over a faster connection, or a smaller cut-out."
+                },
+                408,
+            )
+
+        self._clock = asyncio.get_running_loop().call_later(seconds, look)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         self._received += len(chunk)
@@ -80,6 +103,7 @@ class UploadHandler(ApiHandler):
         self._discard()
 
     async def post(self, project: str) -> None:
+        self._stop_clock()
         if self._refusal is not None or self._incoming is None:
             raise self._refusal or RuntimeError("no file was begun")
         await asyncio.to_thread(self._incoming.close)
@@ -106,10 +130,17 @@ class UploadHandler(ApiHandler):
         super().write_error(status_code, **kwargs)
 
     def on_finish(self) -> None:
+        self._stop_clock()
         self._discard()
 
     def on_connection_close(self) -> None:
+        super().on_connection_close()  # which ends what waits for the rest of the file
+        self._stop_clock()
         self._discard()
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
 
     def _discard(self) -> None:
         if self._incoming is not None:

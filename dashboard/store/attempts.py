@@ -1,4 +1,7 @@
-"""Failed log-ins make the next one wait, longer each time: counted by address and by name, known or not."""
+"""Failed log-ins make the next one wait, longer each time: counted by address and by name, known or not.
+
+Where no name was given, as when a provider elsewhere is to say who it is, by address alone: the name is "" then.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +36,10 @@ class Attempts:
         """Seconds until somebody may try this name from this address; 0 when they may now."""
         now = datetime.now(UTC)
         with self._session() as session:
-            rows = [session.get(AttemptRow, key) for key in _keys(name, address)]
-        frees = (FREE_BY_NAME, FREE_BY_ADDRESS)
+            rows = [(session.get(AttemptRow, key), free) for key, free in _counted(name, address).items()]
         left = [
             wait_after(row.failed, free) - (now - row.last).total_seconds()
-            for row, free in zip(rows, frees, strict=True)
+            for row, free in rows
             if row is not None and now - row.last < FORGOTTEN_AFTER
         ]
         return max([0.0, *left])
@@ -56,7 +58,7 @@ class Attempts:
         """Somebody logged in: the failures of the name are forgotten, the address gets this attempt back."""
         self.forget(name)
         with self._session() as session, session.begin():
-            row = session.get(AttemptRow, _keys(name, address)[1])
+            row = session.get(AttemptRow, _of_address(address))
             if row is not None:
                 row.failed = max(0, row.failed - 1)
 
@@ -64,7 +66,7 @@ class Attempts:
         now = datetime.now(UTC)
         with self._session() as session, session.begin():
             session.execute(delete(AttemptRow).where(AttemptRow.last < now - FORGOTTEN_AFTER))
-            for key in _keys(name, address):
+            for key in _counted(name, address):
                 row = session.get(AttemptRow, key)
                 if row is None:
                     session.add(AttemptRow(key=key, failed=1, last=now))
@@ -74,7 +76,7 @@ class Attempts:
     def forget(self, name: str) -> None:
         """The failures of a name count no more."""
         with self._session() as session, session.begin():
-            session.execute(delete(AttemptRow).where(AttemptRow.key == _keys(name, "")[0]))
+            session.execute(delete(AttemptRow).where(AttemptRow.key == _of_name(name)))
 
     def locked(self, names: Iterable[str]) -> dict[str, float]:
         """Those of these names that must wait, and how many seconds."""
@@ -82,7 +84,7 @@ class Attempts:
             rows = {row.key: row for row in session.scalars(select(AttemptRow))}
         now, found = datetime.now(UTC), {}
         for name in names:
-            row = rows.get(_keys(name, "")[0])
+            row = rows.get(_of_name(name))
             if row is not None:
                 left = wait_after(row.failed, FREE_BY_NAME) - (now - row.last).total_seconds()
                 if left > 0:
@@ -90,5 +92,15 @@ class Attempts:
         return found
 
 
-def _keys(name: str, address: str) -> tuple[str, str]:
-    return f"name:{name.strip().casefold()[:90]}", f"from:{address[:90]}"
+def _counted(name: str, address: str) -> dict[str, int]:
+    """What an attempt is counted under, and how many of each are free."""
+    by_name = {_of_name(name): FREE_BY_NAME} if name.strip() else {}
+    return {**by_name, _of_address(address): FREE_BY_ADDRESS}
+
+
+def _of_name(name: str) -> str:
+    return f"name:{name.strip().casefold()[:90]}"
+
+
+def _of_address(address: str) -> str:
+    return f"from:{address[:90]}"

@@ -7,8 +7,10 @@ import hashlib
 import hmac
 import json
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -17,8 +19,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from dashboard.store import Role
+from dashboard.store.attempts import FREE_BY_ADDRESS
 from dashboard.store.beside import people_of
-from tests.dashboard.lab import Lab, cookie_of, cookies_of, form_of, make_lab
+from tests.dashboard.lab import Lab, cookie_of, cookies_of, form_of, log_in, make_lab
 from tests.dashboard.provider import CLIENT, KEY_ID, SECRET, Provider, providing
 from tests.dashboard.server import Answer
 
@@ -67,6 +70,9 @@ def opened(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iter
 
 @pytest.fixture
 def lab(opened: tuple[Lab, Answer]) -> Lab:
+    """It begins each test without a failed log-in: all of them come from one address."""
+    with closing(sqlite3.connect(opened[0].server.data_dir / "residua.db")) as database, database:
+        database.execute("DELETE FROM attempt")
     return opened[0]
 
 
@@ -268,6 +274,37 @@ def refused(answer: Answer) -> None:
     assert answer.status == 401, answer.body
     assert b"did not confirm who you are. Begin again; if that does not help, ask an admin." in answer.body
     assert "residua_session" not in cookies_of(answer)
+
+
+def test_answers_that_are_made_up_lock_their_address_for_a_while(lab, provider, people):
+    """And nothing is asked of the provider for one who must wait, nor is anybody locked out by its absence."""
+    there, cookie = begin(lab)
+    back = provider.agree(there, "ada")
+    made_up = re.sub(r"code=[^&]+", "code=x", back)
+    provider.down = True
+    for _ in range(FREE_BY_ADDRESS + 1):
+        assert come_back(lab, made_up, cookie).status == 503
+    provider.down = False
+    refused(come_back(lab, made_up, cookie))
+    for _ in range(FREE_BY_ADDRESS - 1):
+        people.attempts.begin("", "127.0.0.1")
+    asked = len(provider.asked)
+    answer = come_back(lab, made_up, cookie)
+    assert (answer.status, b"Too many failed attempts. Try again in 5 seconds." in answer.body) == (429, True)
+    assert 1 <= int(answer.headers["retry-after"]) <= 6
+    assert come_back(lab, back, cookie).status == 429, "even a true one"
+    assert len(provider.asked) == asked
+    assert log_in(lab.server, "owner").status == 429, "by password too"
+    time.sleep(5.2)
+    assert session_of(come_back(lab, back, cookie))
+
+
+def test_whom_the_provider_knows_and_we_do_not_lets_others_be(lab, provider, people):
+    for _ in range(3):
+        assert sign_on(lab, provider, "stranger").status == 403
+    assert people.attempts.waits("", "127.0.0.1") == 0
+    with closing(sqlite3.connect(lab.server.data_dir / "residua.db")) as database:
+        assert database.execute("SELECT sum(failed) FROM attempt").fetchone()[0] == 0
 
 
 def test_only_the_browser_that_was_sent_can_come_back(lab, provider):
