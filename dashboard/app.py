@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import logging
 import os
@@ -76,6 +77,8 @@ class App:
     def run(self) -> None:
         """Serve until SIGINT or SIGTERM, then stop the workers and close the store."""
         loop = self.server.io_loop
+        if hasattr(signal, "SIGUSR1"):  # where each thread is, for whoever asks why a server does not go on
+            faulthandler.register(signal.SIGUSR1)
         self._housekeeping.start()
         try:
             for number in (signal.SIGINT, signal.SIGTERM):

@@ -102,6 +102,7 @@ class Checkup:
         self._min_free = services.settings.min_free_mb * 1_000_000
         self._database = Probe("The database", store.run_counts)
         self._workers = Probe("The workers", lambda: jobs.workers)
+        self._trouble = lambda: jobs.trouble
         self._disk = Probe("The disk", lambda: disk_of(store.data_dir / "incoming"))
 
     async def __call__(self) -> Health:
@@ -114,6 +115,8 @@ class Checkup:
             problems.append("The database does not answer.")
         if not workers:
             problems.append("There are no workers, so fits wait.")
+        if trouble := self._trouble():
+            problems.append(trouble)
         if disk is None:
             problems.append("The disk of the data folder does not answer.")
         elif not disk.writable:

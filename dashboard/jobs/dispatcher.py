@@ -35,6 +35,7 @@ from dashboard.jobs.order import (
     in_order,
     next_run,
 )
+from dashboard.jobs.standstill import Standstill
 from dashboard.jobs.watch import CANCEL_FLAG, LEAVE_FLAG
 from dashboard.jobs.worker import LOST, Outcome
 from dashboard.jobs.workers import MEMORY_TOPIC, TOPIC, Workers, every
@@ -94,11 +95,11 @@ class Dispatcher:
         self._usage = Usage(limits.half_life)
         self._slots = Slots(0)
         self._closed = False
-        self.trouble = ""
+        self._trouble = ""
+        self._standstill = Standstill()
         self._order: tuple[list[str], float] = ([], 0.0)
         self._moves = ThreadPoolExecutor(1, thread_name_prefix="residua-jobs")
         self._stop_clock = threading.Event()
-        self._ticking = False
         self._silent = False
         workers.listen(TOPIC, self._received)
         workers.listen(MEMORY_TOPIC, self._memory_told)
@@ -154,6 +155,11 @@ class Dispatcher:
     def running(self) -> int:
         """How many fits are on workers."""
         return len(self._active)
+
+    @property
+    def trouble(self) -> str:
+        """What keeps the queue from going on; "" where nothing does."""
+        return self._standstill.sentence or self._trouble
 
     def memory_of(self, run_id: str) -> int:
         """Bytes that the process of a running fit holds, as it told last; 0 when nothing is known."""
@@ -315,6 +321,7 @@ class Dispatcher:
         active = self._active.get(run_id)
         if active is None or active.attempt != attempt or time.monotonic() < (active.cancel_at or 0.0):
             return
+        logger.warning("Run %s did not stop by itself, so its worker is ended", run_id)
         self._end_worker(active)
         self._end(self._store.run(run_id), Verdict(RunStatus.CANCELLED, endings.ENDED_WORKER))
         self._dispatch()
@@ -322,17 +329,16 @@ class Dispatcher:
     # --- looking round
 
     def _clock(self) -> None:
-        if not self._ticking:
-            self._ticking = True
+        if self._standstill.ask():
             self.later(self._look_round)
 
     def _look_round(self) -> None:
         """See who went away without a word, and start what can be started by now."""
-        self._ticking = False
+        self._standstill.answer()
         if self._closed:
             return
         away = self._workers.reconnected()
-        self.trouble = "" if self._workers.connected else endings.NO_SCHEDULER
+        self._trouble = "" if self._workers.connected else endings.NO_SCHEDULER
         now = time.monotonic()
         for run_id, active in list(self._active.items()):
             # A worker that is being started has to load everything first.

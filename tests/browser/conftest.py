@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,23 @@ ARGUMENTS = (
     "--no-first-run",
 )
 START_SECONDS = 120
+TOLD_LINES = 200
+# What each server that runs has said so far, by its process.
+SERVED: dict[int, list[str]] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell of a failure what the servers said last, and where their threads are."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for process, said in SERVED.items():
+            os.kill(process, signal.SIGUSR1)
+            time.sleep(0.5)
+            report.sections.append((f"server {process}", "".join(said[-TOLD_LINES:])))
+    return report
 
 
 @dataclass(frozen=True)
@@ -85,8 +103,10 @@ def serving(data: Path, *options: str, **more: str) -> Iterator[Server]:
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     try:
+        SERVED[process.pid] = seen
         yield Server(_address(process, lines, seen), process.pid)
     finally:
+        SERVED.pop(process.pid, None)
         process.terminate()
         try:
             process.wait(30)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import threading
 import time
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ import engine
 from dashboard.jobs import Jobs, JobsError
 from dashboard.jobs.cluster import start_cluster, stop_cluster
 from dashboard.jobs.order import QUICK_SECONDS
+from dashboard.jobs.standstill import STANDS_STILL, Standstill
 from dashboard.services import Services, import_fit
 from dashboard.settings import Settings
 from dashboard.state.fitting import Fitting
@@ -258,3 +260,16 @@ def test_workers_of_another_scheduler_do_as_well(store):
 def test_a_scheduler_that_does_not_answer(store):
     with pytest.raises(JobsError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         Jobs(store, scheduler="tcp://127.0.0.1:9")
+
+
+def test_a_queue_that_cannot_go_on_says_so(jobs, monkeypatch, caplog):
+    monkeypatch.setattr(jobs.dispatcher, "_standstill", Standstill(1.0))
+    go_on = threading.Event()
+    assert jobs.trouble == ""
+    jobs.dispatcher.later(go_on.wait)
+    try:
+        wait_for(lambda: jobs.trouble == STANDS_STILL)
+        wait_for(lambda: "threading.py" in caplog.text)
+    finally:
+        go_on.set()
+    wait_for(lambda: jobs.trouble == "")
