@@ -1,7 +1,8 @@
 # Residua's one-word commands. Each works as the first command on a fresh clone: what is missing is installed.
 #
 #   make serve [PORT=5006]   the dashboard, at the printed address
-#   make test [ARGS=...]     every test (ARGS go to pytest: ARGS="tests/engine -k lm")
+#   make test [ARGS=...]     every test: first those that need the machine to themselves, then two files at a time;
+#                            with ARGS these go to pytest, one test at a time: ARGS="tests/engine -k lm"
 #   make setup               only the environment: .venv, with .venv/bin/residua
 #   make check               ruff and mypy
 #   make bench [ARGS=...]    the same fits by other codes, timed side by side (ARGS="--cases all", see --help);
@@ -81,9 +82,19 @@ nginx:
 		( $(call apt,nginx-light openssl,Testing the proxy and the certificates of a lab) ) || echo "Tests of the proxy will be skipped."
 
 # One thread for torch and BLAS: the tests start worker processes of their own, and on a small machine
-# threads of several processes on the same cores are slower than none.
+# threads of several processes on the same cores are slower than none. Bytecode is kept: each of the many servers
+# that the tests start would compile the whole package again.
+test: export OMP_NUM_THREADS := $(or $(OMP_NUM_THREADS),1)
+test: export PYTHONDONTWRITEBYTECODE :=
+test: export RESIDUA_CHROMIUM := $(CHROMIUM)
 test: $(READY_TEST) chromium postgres nginx
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} RESIDUA_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest $(ARGS)
+ifneq ($(strip $(ARGS)),)
+	$(BIN)/python -m pytest $(ARGS)
+else
+	@failed=0; \
+	$(BIN)/python -m pytest -m alone || failed=$$?; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone" && exit $$failed
+endif
 
 check: $(READY_TEST)
 	$(BIN)/ruff check .

@@ -21,6 +21,8 @@ from dashboard.store.people import Role
 from tests.dashboard.fits import slow_project, small_project
 from tests.dashboard.waiting import SECONDS, ended, stepped, wait_for
 
+pytestmark = pytest.mark.alone
+
 OFTEN = Limits(checkpoint_seconds=0.1, retries=1)
 # Some seconds of work in many small steps.
 LONG: dict[str, Any] = {"draws": 1500, "warmup": 20, "chains": 2, "start": "here"}

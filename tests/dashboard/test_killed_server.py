@@ -8,12 +8,16 @@ import sqlite3
 from contextlib import closing
 from urllib.parse import urlsplit
 
+import pytest
+
 from dashboard.jobs.keeper import CHECKPOINT
 from dashboard.store import Store
 from tests.dashboard.fits import small_project
 from tests.dashboard.server import start
 from tests.dashboard.test_faults import LONG
 from tests.dashboard.waiting import wait_for
+
+pytestmark = pytest.mark.alone
 
 
 def test_a_killed_server_loses_nothing(tmp_path):

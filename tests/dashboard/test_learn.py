@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -184,9 +185,9 @@ def compare(key: str, found: dict[str, dict[str, object]]) -> None:
         assert (away[known] < allowed[known]).all(), (name, away / sigma)
 
 
-# The longest first. Notebooks are processes of their own: two at a time keep two cores busy.
+# The longest first. Notebooks are processes of their own: two at a time keep two cores busy, if nothing else does.
 QUICK = {"comparison": {"draws": 60}, **SAMPLED}
-AT_ONCE = 2
+AT_ONCE = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
 
 
 @pytest.fixture(scope="module")
