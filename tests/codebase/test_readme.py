@@ -24,7 +24,7 @@ def test_the_python_example_runs(code: str, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert finished.returncode == 0, finished.stderr
     chi2_dof = float(re.search(r"chi2_dof ([\d.]+)", finished.stdout).group(1))  # type: ignore[union-attr]

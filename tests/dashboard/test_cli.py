@@ -55,7 +55,7 @@ def test_the_example_is_fitted_from_the_shell(seed, tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
