@@ -1,4 +1,8 @@
-"""The Dask side: worker processes of our own, or a scheduler somebody else runs."""
+"""The Dask side: worker processes of our own, or a scheduler somebody else runs.
+
+Dask's messages hold pickles: whoever may send one runs programs here. So a cluster of our own, too, speaks TLS with
+certificates that it makes for itself and keeps in memory: 127.0.0.1 is open to everybody who is logged in on the host.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,11 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 import dask
 from distributed import Client, LocalCluster, Security, Status
+from distributed.comm.core import CommClosedError
 
 CONNECT_SECONDS = 5
 CLOSE_SECONDS = 10
@@ -48,7 +54,7 @@ def configure(torch_threads: int) -> None:
 
 
 def start_cluster(n_workers: int, torch_threads: int, memory: int = 0) -> LocalCluster:
-    """Worker processes that only this machine can reach, each one fit at a time.
+    """Worker processes that only this process can reach, each one fit at a time.
 
     `memory` is what one may take in bytes, 0 for its share of the machine's.
     """
@@ -59,6 +65,7 @@ def start_cluster(n_workers: int, torch_threads: int, memory: int = 0) -> LocalC
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
+            security=Security.temporary(),
             memory_limit=memory or "auto",
             # Dask opens a status port whatever is asked: keep it on this machine, and empty (see above).
             dashboard_address="127.0.0.1:0",
@@ -90,6 +97,29 @@ def stop_cluster(cluster: LocalCluster) -> None:
 def _close(cluster: LocalCluster) -> None:
     with contextlib.suppress(Exception):  # half of it may be gone already
         cluster.close()
+
+
+def _is_not_of_a_closed_line(record: logging.LogRecord) -> bool:
+    return record.exc_info is None or not isinstance(record.exc_info[1], CommClosedError)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Let Dask say nothing: that a worker is gone which was just ended is no error.
+
+    One that is ended while it still loads is in the middle of answers that somebody waits for. What nobody asks after
+    any more is told by asyncio once it is collected, which may be later.
+    """
+    logging.getLogger("asyncio").addFilter(_is_not_of_a_closed_line)
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    ours = [one for one in loggers if one.name.partition(".")[0] == "distributed" and not one.disabled]
+    for one in ours:
+        one.disabled = True
+    try:
+        yield
+    finally:
+        for one in ours:
+            one.disabled = False
 
 
 def connect(address: str | LocalCluster, security: Security | None = None) -> Client:

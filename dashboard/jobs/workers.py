@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future as Pending
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from distributed import Client, Future, LocalCluster, Security
 
-from dashboard.jobs.cluster import CLOSE_SECONDS, JobsError, connect, start_cluster, stop_cluster
+from dashboard.jobs.cluster import CLOSE_SECONDS, JobsError, connect, quiet, start_cluster, stop_cluster
 from dashboard.jobs.order import Slots
 from dashboard.jobs.worker import GPU, GPU_METRIC, TOPIC, Job, Outcome, WarmUp, ready, run_fit
 
@@ -191,12 +191,11 @@ class Workers:
     def close(self) -> None:
         """Stop the workers that are ours, and leave the others."""
         self._helpers.shutdown(wait=False, cancel_futures=True)
-        # Workers that are still loading would be cut off in the middle of an answer, with much noise in the log.
-        wait([self._warm], timeout=CLOSE_SECONDS)
-        with contextlib.suppress(Exception):  # the scheduler may be gone already
-            self.client.close(timeout=CLOSE_SECONDS)
-        if self._cluster is not None:
-            stop_cluster(self._cluster)
+        with quiet():
+            with contextlib.suppress(Exception):  # the scheduler may be gone already
+                self.client.close(timeout=CLOSE_SECONDS)
+            if self._cluster is not None:
+                stop_cluster(self._cluster)
 
     def _prepare(self) -> Pending[Any]:
         return self._helpers.submit(

@@ -7,18 +7,23 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import typer
+from distributed import Security
 
 from dashboard.commands.cluster import Place, gpu_places
 from dashboard.jobs import Jobs, JobsError, Limits
 from dashboard.jobs.tls import check_exposure, is_local, security_of
+from dashboard.jobs.workers import Workers
 from dashboard.store import RunStatus, Store
 from tests.dashboard.fits import small_project
 from tests.dashboard.server import ROOT
@@ -129,6 +134,45 @@ def test_a_client_without_a_certificate_is_not_let_in(store, certificates):
                 Jobs(store, scheduler=address)
     finally:
         stop(scheduler)
+
+
+def test_nobody_else_on_the_host_gets_into_a_cluster_of_our_own():
+    """Its messages are pickles, so whoever gets in runs programs: asked with and without a certificate of their own."""
+    theirs = Security.temporary().get_connection_args("client")["ssl_context"]
+    without = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for context in (theirs, without):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    workers = Workers(n_workers=1)
+    try:
+        wait_for(lambda: workers.count == 1)
+        for address in (workers.client.scheduler.address, workers.seen()[0].address):
+            parts = urlsplit(address)
+            assert (parts.scheme, parts.hostname) == ("tls", "127.0.0.1")
+            for context in (theirs, without):
+                plain = socket.create_connection((parts.hostname, parts.port), timeout=30)
+                with (
+                    pytest.raises(ssl.SSLError, match=r"certificate.required|unknown.ca|decrypt.error"),
+                    context.wrap_socket(plain) as secure,
+                ):
+                    secure.recv(1)
+            with socket.create_connection((parts.hostname, parts.port), timeout=30) as plain:
+                plain.sendall(b"\0" * 64)
+                answer = b""
+                with suppress(ConnectionError):
+                    answer = plain.recv(1)
+                assert answer in (b"", b"\x15"), "nothing but TLS is spoken: hung up, or an alert"
+    finally:
+        workers.close()
+
+
+def test_a_server_that_stops_while_its_workers_start_is_quiet():
+    """They are cut off in the middle of loading, and of what Dask asks of them."""
+    code = (
+        "import time\nfrom dashboard.jobs.workers import Workers\n"
+        "for seconds in (0, 0.5):\n    one = Workers(n_workers=2)\n    time.sleep(seconds)\n    one.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_half_of_the_files_for_tls_is_refused(tmp_path):
