@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,8 +21,6 @@ from dashboard.store import Run, RunStatus, Store, Who
 from dashboard.store.people import Role
 from tests.dashboard.fits import slow_project, small_project
 from tests.dashboard.waiting import SECONDS, ended, stepped, wait_for
-
-pytestmark = pytest.mark.alone
 
 OFTEN = Limits(checkpoint_seconds=0.1, retries=1)
 # Some seconds of work in many small steps.
@@ -104,6 +103,31 @@ def test_a_fit_that_ends_its_worker_each_time_fails_with_the_reason(jobs, store,
     assert run.status is RunStatus.FAILED
     assert "The worker process ended in the middle of this fit. That happened once" in run.message
     assert "smaller window" in run.message
+
+
+def test_each_attempt_goes_on_from_the_last_checkpoint_and_the_third_is_the_last(jobs, store, monkeypatch):
+    monkeypatch.setattr(jobs.dispatcher, "_limits", Limits(checkpoint_seconds=0.1))
+    jobs.wait_until_warm(SECONDS)  # after the test before this one
+    run = start_sampling(jobs, store, draws=20_000)
+    folder, steps = store.run_folder(run.id), [0]
+    for attempt in (1, 2, 3):
+        wait_for(lambda attempt=attempt: store.run(run.id).attempts == attempt)
+        wait_for(lambda: (endings.kept_step(folder) or 0) > steps[-1])
+        signal_workers(signal.SIGKILL)
+        wait_for(
+            lambda attempt=attempt: store.run(run.id).status.ended or store.run(run.id).attempts > attempt
+        )
+        steps.append(endings.kept_step(folder) or steps[-1])
+    run = ended(jobs, store, run)
+    assert (run.status, run.attempts) == (RunStatus.FAILED, 3)
+    assert (
+        "The worker process ended in the middle of this fit. That happened 3 times, so it is not"
+        in run.message
+    )
+    messages = [event["message"] for event in jobs.events(run.id) if event["type"] == "state"]
+    went_on = [int(one) for text in messages for one in re.findall(r"last checkpoint, at step (\d+)", text)]
+    assert len(went_on) == 2
+    assert 0 < went_on[0] < went_on[1], "the second attempt began where the first had got to"
 
 
 @pytest.mark.parametrize(
