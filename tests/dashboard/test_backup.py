@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +15,14 @@ import pytest
 from typer.testing import CliRunner
 
 from dashboard.cli import app
+from dashboard.jobs.keeper import CHECKPOINT
 from dashboard.store import File, Project, Run, RunStatus, Store, StoreError, file_reference, with_file
 from dashboard.store.backup import MANIFEST, back_up, restore
+from tests.dashboard.fits import fits_bytes, galaxy, small_project
+from tests.dashboard.server import start
+from tests.dashboard.test_faults import LONG
 from tests.dashboard.test_migrations import FIRST_LAYOUT, first_layout
+from tests.dashboard.waiting import SECONDS, wait_for
 
 Everything = tuple[list[Project], list[File], list[Run], dict[str, bytes]]
 
@@ -195,3 +202,49 @@ def test_the_commands(source, tmp_path):
     answer = run(app, ["restore", str(tmp_path / "nothing")], env=environment)
     assert answer.exit_code == 2
     assert answer.stderr == f"residua: {tmp_path / 'nothing'} is no backup: it has no readable {MANIFEST}.\n"
+
+
+def test_a_backup_taken_while_fits_run_and_files_arrive_is_whole(tmp_path):
+    """A server of the backup has each file that it names, and brings the fit to its end that ran when it was made."""
+    data, backup, new = tmp_path / "data", tmp_path / "backup", tmp_path / "new" / "data"
+    with closing(Store(data)) as store:
+        project = small_project(store)
+        running = store.create_run(project.id, project.description, "metropolis", {**LONG, "draws": 5_000})
+        waiting = store.create_run(project.id, project.description, "lm", {})
+        first = len(store.files(project.id))
+    server, stop, sent = start(data, "--no-example"), threading.Event(), []
+
+    def send() -> None:
+        while not stop.is_set():
+            answer = server.upload(project.id, fits_bytes(galaxy(16), NUMBER=len(sent)))
+            sent.append(answer.json["file"]["sha256"])
+
+    try:
+        wait_for((store.run_folder(running.id) / CHECKPOINT).exists)
+        with ThreadPoolExecutor(1) as sender:
+            sending = sender.submit(send)
+            wait_for(lambda: len(sent) > 1 or sending.done())
+            found = CliRunner().invoke(app, ["backup", str(backup), "--data-dir", str(data), "--json"])
+            stop.set()
+            sending.result()
+        with closing(sqlite3.connect(data / "residua.db")) as database:
+            status = database.execute("SELECT status FROM run WHERE id = ?", [running.id]).fetchone()[0]
+    finally:
+        server.stop()
+    assert found.exit_code == 0, found.output
+    report = json.loads(found.stdout)
+    assert status == "running", "it was made in the middle of the fit"
+    assert first + 2 <= report["files"] <= first + len(sent)
+    assert restore(backup, new).damaged == ()
+    server = start(new, "--no-example")
+    try:
+        with closing(sqlite3.connect(new / "residua.db")) as database:
+
+            def ends() -> set[str]:
+                return {row[0] for row in database.execute("SELECT status FROM run")}
+
+            wait_for(lambda: ends() == {"finished"}, 3 * SECONDS)
+    finally:
+        server.stop()
+    for run in (running, waiting):
+        assert (new / "runs" / run.id / "result.json").is_file()
