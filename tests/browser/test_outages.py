@@ -21,7 +21,7 @@ from tests.browser.workbench import cell, wait_for_image
 from tests.dashboard.fits import small_project
 from tests.dashboard.postgres import Postgres, binaries, running
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 AWAY_SECONDS = 20
 # Some seconds of work in many small steps, as many as fit into an outage.
@@ -73,7 +73,7 @@ def test_a_database_that_is_away_for_a_while_is_told_and_loses_nothing(
         expect(other.get_by_text("The database does not answer. Try again in a minute.")).to_be_visible()
         other.close()
         while not result.exists():
-            assert time.monotonic() - began < 100
+            assert time.monotonic() - began < 300
             page.wait_for_timeout(100)
         page.wait_for_timeout(max(0.0, 1000 * (began + AWAY_SECONDS - time.monotonic())))
         postgres.start() if way == "stop" else postgres.go_on()

@@ -21,7 +21,6 @@ from dashboard.settings import Settings
 from dashboard.store import Role, Store, StoreError, Who
 from dashboard.store.clean import DAY, HOUR, clean
 from tests.dashboard.fits import small_project
-from tests.dashboard.server import start
 
 
 @pytest.fixture
@@ -109,21 +108,6 @@ def test_each_keeps_at_most_their_share(store):
     with pytest.raises(LimitError, match=r"take 1 MB with this, and one person may keep 1 MB \(--quota-mb\)"):
         services.check_room(project, 400_001)
     assert Limits().disk_per_user == 0
-
-
-def test_an_upload_over_the_quota_is_refused_and_leaves_nothing(tmp_path):
-    data = tmp_path / "data"
-    with closing(Store(data)) as store:
-        project = small_project(store).id
-        content = store.files(project)[0].path.read_bytes()
-        store.add_file(project, "image", "large.fits", b"x" * 1_500_000)
-    server = start(data, "--quota-mb", "1")
-    try:
-        answer = server.upload(project, content)
-        assert (answer.status, "one person may keep 1 MB" in answer.json["error"]) == (422, True)
-        assert server.leftovers == []
-    finally:
-        server.stop()
 
 
 def test_a_disk_that_is_nearly_full_takes_no_files(store):

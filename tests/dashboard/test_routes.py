@@ -232,7 +232,7 @@ def test_what_is_not_there_is_told_as_json(server, project, method, path, status
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
-    """A server that was started with a fit waiting in its queue, and that fit."""
+    """A server that was started with a fit waiting in its queue and somebody over their quota, and that fit."""
     from dashboard.services import import_fit
     from dashboard.store import Store
     from engine import write_example
@@ -241,14 +241,23 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]
     store = Store(folder / "data")
     project = import_fit(store, write_example("seed", folder), "Seed")
     waiting = store.create_run(project.id, project.description, "lm", {})
+    store.add_file(project.id, "image", "large.fits", b"x" * 1_500_000)
     store.close()
-    server = start(folder / "data")
+    server = start(folder / "data", "--quota-mb", "1")
     deadline = time.monotonic() + 60
     while server.request("GET", f"/api/runs/{waiting.id}/files/result.json").status != 200:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     yield server, waiting.id
     assert server.stop(signal.SIGINT) == 0
+
+
+def test_an_upload_over_the_quota_is_refused_and_leaves_nothing(run):
+    server, _ = run
+    (project,) = projects_of(server)
+    answer = server.upload(project, fits_bytes(galaxy()))
+    assert (answer.status, "one person may keep 1 MB" in answer.json["error"]) == (422, True)
+    assert server.leftovers == []
 
 
 def test_the_files_of_a_run_can_be_downloaded(run):
