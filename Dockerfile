@@ -40,6 +40,6 @@ USER residua
 WORKDIR /data
 VOLUME /data
 EXPOSE 5006
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ.get(\"PORT\", 5006)}/api/health', timeout=4)"]
 CMD ["residua", "serve", "--host", "0.0.0.0"]

@@ -1,1 +1,1 @@
-"""What a lab's deployment is made of, and a trial of it without Docker."""
+"""What a lab's deployment is made of, and a trial of it."""

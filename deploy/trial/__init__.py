@@ -1,1 +1,1 @@
-"""Tries the Dockerfile and compose.yaml where there is no Docker engine: see __main__.py."""
+"""Tries the Dockerfile and compose.yaml, with a Docker engine and where there is none: see __main__.py."""

@@ -24,8 +24,10 @@ def services(
     found: dict[str, dict[str, Any]] = {}
 
     def take(name: str) -> None:
+        # A service that is not required may be one of another profile.
         for before in wanted[name].get("depends_on") or {}:
-            take(before)
+            if before in wanted:
+                take(before)
         found.setdefault(name, wanted[name])
 
     for name in wanted:

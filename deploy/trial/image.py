@@ -16,6 +16,7 @@ from deploy.trial.dockerfile import Stage, command, pairs, stages, substituted
 ROOT = Path(__file__).resolve().parents[2]
 # Of python:*-slim an image has this, in Debian's own version; Docker's has its Python in /usr/local too.
 PYTHON = ["python3", "python3-venv", "ca-certificates"]
+SERVICES = ["postgresql", "nginx-light", "openssl"]
 
 
 def say(text: str) -> None:
@@ -73,6 +74,15 @@ class Given:
             say(f"{name}, with {' '.join(packages)}: {time.monotonic() - began:.0f} s")
         return made
 
+    def python(self) -> Path:
+        """A root folder that stands in for python:*-slim."""
+        base = self.with_packages("python", PYTHON)
+        for name, old in (("python", "python3"), ("pip", "pip3")):
+            link = base / "usr/local/bin" / name
+            if not link.is_symlink():
+                link.symlink_to(f"/usr/bin/{old}")
+        return base
+
     def lent(self, container: Container) -> Container:
         """The container with what this machine lends to it."""
         container.mounts += [one for one in self.mounts if one[0].exists()]
@@ -100,11 +110,7 @@ class Image:
 def build(given: Given, arguments: dict[str, str]) -> Image:
     """Every stage of the Dockerfile, line by line; :func:`kept` finds it again."""
     made: dict[str, Image] = {}
-    base = given.with_packages("python", PYTHON)
-    for name, old in (("python", "python3"), ("pip", "pip3")):
-        link = base / "usr/local/bin" / name
-        if not link.is_symlink():
-            link.symlink_to(f"/usr/bin/{old}")
+    base = given.python()
     image = Image(base)
     for number, stage in enumerate(stages(ROOT / "Dockerfile", arguments)):
         say(f"FROM {stage.base}: a stand-in, Debian {given.suite}'s own Python")

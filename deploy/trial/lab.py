@@ -62,7 +62,8 @@ def try_lab(given: Given, image: Image) -> None:
     running: dict[str, Service] = {}
     for name, one in described.items():
         for before, wanted in (one.get("depends_on") or {}).items():
-            own.wait(running[before], described[before], wanted["condition"])
+            if before in running:
+                own.wait(running[before], described[before], wanted["condition"])
         running[name] = own.start(name, one)
         say(f"{name}: started")
     dashboard = own.container(described["dashboard"])
@@ -74,8 +75,10 @@ def try_lab(given: Given, image: Image) -> None:
     said = dashboard.run(["residua", "users", "tokens", "ada", "--make", "trial"], seconds=120)
     token = next(line for line in said.splitlines() if line and " " not in line)
     client = Client(tls / "cert.pem", token)
-    _wait_for_health(client)
-    fit(client, dashboard)
+    wait_for_health(client)
+    dashboard.run(["residua", "example", "seed", "/data/example"], seconds=120)
+    example = volumes["data"] / "example"
+    fit(client, upload(client, example), example)
     for name in reversed(running):
         say(f"{name}: SIGTERM, it ended with {running[name].stop()}")
 
@@ -86,6 +89,7 @@ class Own:
     def __init__(self, given: Given, image: Image, volumes: dict[str, Path], hosts: str) -> None:
         self.given, self.image, self.volumes = given, image, volumes
         self.debian = given.folder / "services"
+        self.addresses = {name: address for address, name in map(str.split, hosts.splitlines())}
         for root in (image.root, self.debian):
             (root / "etc/hosts").write_text(hosts)
 
@@ -111,31 +115,22 @@ class Own:
         if described["image"].startswith("postgres:"):
             return self._postgres(container, log)
         # Our file goes where that image looks for it; Debian's own site gives way. What the networks of compose.yaml
-        # do, one address does here: the dashboard sees the proxy under the address that it trusts.
+        # do, one address does here: the dashboard sees the proxy under the address that it trusts. The name
+        # server that our file asks is Docker's.
+        ours, where, fixed = container.mounts[0]
+        site = self.given.folder / "lab-nginx.conf"
+        site.write_text(ours.read_text().replace("dashboard:", f"{self.addresses['dashboard']}:"))
+        container.mounts[0] = site, where, fixed
         (self.debian / "etc/nginx/sites-enabled/default").unlink(missing_ok=True)
         (self.debian / "etc/nginx/conf.d/address.conf").write_text(f"proxy_bind {NGINX};\n")
         container.environment = {}
         return container.start(["nginx", "-g", "daemon off;"], log)
 
     def _postgres(self, container: Container, log: Path) -> Service:
-        """What the image's entry point does with its three variables, then the server."""
-        given, folder = container.environment, container.mounts[0][1]
-        programs = f"/usr/lib/postgresql/{next((self.debian / 'usr/lib/postgresql').iterdir()).name}/bin"
-        container.user = "postgres"
-        container.environment = {"PATH": f"{programs}:/usr/bin:/bin", "PGDATA": folder, "LC_ALL": "C.UTF-8"}
-        container.tmpfs = ["/var/run/postgresql", "/tmp"]
-        user = given["POSTGRES_USER"]
-        make = f"umask 077; cat > /tmp/password; initdb -U {user} --pwfile=/tmp/password --auth=scram-sha-256"
-        make += " && pg_ctl start -w -o '-c listen_addresses=' && read -r PGPASSWORD < /tmp/password"
-        make += (
-            f" && export PGPASSWORD && createdb -U {user} {given['POSTGRES_DB']}_; psql -U {user} postgres -c"
-        )
-        make += (
-            f" 'ALTER DATABASE {given['POSTGRES_DB']}_ RENAME TO {given['POSTGRES_DB']}' && pg_ctl stop -w"
-        )
-        make += f" && echo 'host all all all scram-sha-256' >> {folder}/pg_hba.conf"
-        container.run(["/bin/sh", "-ec", make], seconds=120, text=f"{given['POSTGRES_PASSWORD']}\n")
-        return container.start(["postgres", "-c", "listen_addresses=*"], log)
+        """What the image's entry point does, by a script that stands in for it."""
+        container.user, container.tmpfs = "postgres", ["/var/run/postgresql", "/tmp"]
+        container.mounts.append((Path(__file__).with_name("postgres.sh"), "/usr/local/bin/entry.sh", True))
+        return container.start(["/usr/local/bin/entry.sh"], log)
 
     def wait(self, service: Service, described: dict[str, Any], condition: str) -> None:
         """Wait until a service is what another one waits for."""
@@ -146,15 +141,16 @@ class Own:
 
 
 class Client:
-    """A script at work: TLS with the lab's certificate checked, and a token."""
+    """A script at work: TLS with the lab's certificate checked, and a token; nginx is at `address`."""
 
-    def __init__(self, certificate: Path, token: str) -> None:
+    def __init__(self, certificate: Path, token: str, address: str = NGINX) -> None:
+        self._address = address
         self._context = ssl.create_default_context(cafile=str(certificate))
         self._token = token
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         """One request through nginx."""
-        plain = socket.create_connection((NGINX, 443), timeout=60)
+        plain = socket.create_connection((self._address, 443), timeout=60)
         connection = http.client.HTTPSConnection(NAME, timeout=60)
         connection.sock = self._context.wrap_socket(plain, server_hostname=NAME)
         headers = {"Authorization": f"Bearer {self._token}"}
@@ -173,14 +169,19 @@ class Client:
         return dict(json.loads(text))
 
 
-def fit(client: Client, container: Container) -> None:
-    """The seed example by hand: make a project, upload its files, fit, fetch the result."""
-    container.run(["residua", "example", "seed", "/data/example"], seconds=120)
-    example = next(source for source, target, _ in container.mounts if target == "/data") / "example"
-    project = client.json("POST", "/api/projects", json.dumps({"title": "Trial"}).encode())["project"]["id"]
+def upload(client: Client, example: Path) -> str:
+    """Make a project and upload the seed example's files; the project's id."""
+    project = str(
+        client.json("POST", "/api/projects", json.dumps({"title": "Trial"}).encode())["project"]["id"]
+    )
     for path in sorted(example.glob("*.fits")):
         client.json("POST", f"/api/projects/{project}/files?name={quote(path.name)}", path.read_bytes())
         say(f"uploaded {path.name} through nginx")
+    return project
+
+
+def fit(client: Client, project: str, example: Path) -> None:
+    """The seed example by hand: fit, fetch the result."""
     wanted = {"description": (example / "fit.yaml").read_text(), "fitter": "lm"}
     run = client.json("POST", f"/api/projects/{project}/runs", json.dumps(wanted).encode())["run"]
     deadline = time.monotonic() + 120
@@ -194,10 +195,9 @@ def fit(client: Client, container: Container) -> None:
     say(
         f"fit on the worker: {run['status']}, chi2_dof {run['chi2_dof']:.4f}; its archive has {len(names)} files"
     )
-    shutil.rmtree(example)
 
 
-def _wait_for_health(client: Client) -> None:
+def wait_for_health(client: Client) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
