@@ -36,7 +36,7 @@ from dashboard.jobs.order import (
     next_run,
 )
 from dashboard.jobs.standstill import Standstill
-from dashboard.jobs.watch import CANCEL_FLAG, LEAVE_FLAG
+from dashboard.jobs.watch import CANCEL_FLAG, LEAVE_FLAG, is_claimed, unclaim
 from dashboard.jobs.worker import LOST, Outcome
 from dashboard.jobs.workers import MEMORY_TOPIC, TOPIC, Workers, every
 from dashboard.store import Run, RunStatus, Store, StoreError
@@ -380,13 +380,16 @@ class Dispatcher:
                 break
             time.sleep(0.02)
         for run_id, active in list(self._active.items()):
-            run = self._store.run(run_id)
+            run, folder = self._store.run(run_id), self._store.run_folder(run_id)
             if active.future.status == "finished":
                 end = endings.of_future(active.future)
                 if end.outcome is not None and end.outcome["status"] != LOST:
                     self._settle(run, end)
                     continue
-            if self._store.advance_run(run_id, RunStatus.QUEUED, message=endings.PUT_BACK) is not None:
+                unclaim(folder, active.attempt)
+            again = self._store.advance_run(run_id, RunStatus.QUEUED, message=endings.PUT_BACK)
+            # Where a process may still be at it, the next one needs a number of its own.
+            if again is not None and not is_claimed(folder, active.attempt):
                 self._store.queue.give_back_attempt(run_id)
 
     # --- what workers say, on the Dask client's own thread

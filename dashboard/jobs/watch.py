@@ -78,7 +78,7 @@ class Watch:
             self._stop(Reason.CANCELLED)
         elif os.path.exists(self._leave):
             self._stop(Reason.LEAVE)
-        elif is_replaced(self._folder, self._attempt):
+        elif not is_claimed(self._folder, self._attempt):
             self._stop(Reason.REPLACED)
         elif self._deadline is not None and time.monotonic() > self._deadline:
             self._stop(Reason.TIME)
@@ -120,9 +120,15 @@ def claim(folder: Path, attempt: int) -> bool:
     return True
 
 
-def is_replaced(folder: Path, attempt: int) -> bool:
-    """Whether a later attempt has begun, or the run was deleted."""
-    return not os.path.exists(_claim(folder, attempt))
+def unclaim(folder: Path, attempt: int) -> None:
+    """Let another process take an attempt that the one before has left."""
+    with suppress(OSError):
+        _claim(folder, attempt).unlink(missing_ok=True)
+
+
+def is_claimed(folder: Path, attempt: int) -> bool:
+    """Whether a process has taken this attempt; no longer when a later one has begun, or the run was deleted."""
+    return os.path.exists(_claim(folder, attempt))
 
 
 def resident_bytes() -> int:

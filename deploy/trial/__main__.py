@@ -5,12 +5,12 @@
     python -m deploy.trial lab        the same, then compose.yaml's services together, and a fit through nginx
     python -m deploy.trial make       make setup, postgres, serve and some of test with nothing but python3 and make
 
-The first needs an engine with the compose plugin and leaves nothing in it but the build's cache; --stand-ins, and with it root
-and debootstrap, where it can reach no registry. The others need root, Debian's debootstrap and a mirror, and some 5 GB
-below --folder. The image takes about ten minutes, most of them pip's; the lab two more, the Makefile about ten. What stands in for
-what: Debian's own Python for python:3.12-slim, Debian's Postgres and nginx for their images, root folders with mounts and
-processes of their own for containers, one network of this trial's own, with an address for each service, for the
-networks of compose.yaml.
+The first needs an engine with the compose plugin, and leaves nothing in it but what builds keep; where the engine can
+reach no registry also --stand-ins, and with it root and debootstrap. The others need root, Debian's debootstrap and a
+mirror, and some 5 GB below --folder. The image takes about ten minutes, most of them pip's; the lab two more, the
+Makefile about ten. What stands in for what: Debian's own Python for python:3.12-slim, Debian's Postgres and nginx for
+their images, root folders with mounts and processes of their own for containers, one network of this trial's own, with
+an address for each service, for the networks of compose.yaml.
 """
 
 from __future__ import annotations

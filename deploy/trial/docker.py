@@ -193,6 +193,9 @@ class Lab:
         wait_for_health(client)
         deadline = time.monotonic() + 600
         while set(after := self._stood(client, runs)) & {"queued", "running"}:
+            # What a run says that a worker dropped; who stops the server first drops none.
+            if said := [one for one in self._stood(client, runs, "message") if "attempt" in one]:
+                raise SystemExit(f"The stop cost fits an attempt: {said}")
             if time.monotonic() > deadline:
                 raise SystemExit(f"After ten minutes the fits are: {', '.join(after)}")
             time.sleep(1)
@@ -200,8 +203,8 @@ class Lab:
         if set(after) != {"finished"}:
             raise SystemExit(self.compose("logs", "--tail", "30", "dashboard"))
 
-    def _stood(self, client: Client, runs: list[str]) -> list[str]:
-        return [str(client.json("GET", f"/api/runs/{run}")["run"]["status"]) for run in runs]
+    def _stood(self, client: Client, runs: list[str], what: str = "status") -> list[str]:
+        return [str(client.json("GET", f"/api/runs/{run}")["run"][what]) for run in runs]
 
     def _other_addresses(self, client: Client) -> None:
         """The proxy finds a dashboard that comes back under another address."""

@@ -238,6 +238,14 @@ def test_a_new_server_goes_on_with_what_ran_and_what_waited(tmp_path):
     assert "goes on from where it was" in store.run(last.id).message
     assert (store.run_folder(last.id) / ".checkpoint.npz").exists()
     assert store.run(behind.id).status is RunStatus.QUEUED
+    jobs = Jobs(store, n_workers=1)
+    try:
+        wait_for(lambda: stepped(jobs, last))
+        assert store.run(last.id).attempts == 1, (
+            "the new server's worker takes the attempt that was given back"
+        )
+    finally:
+        jobs.close()
     store.close()
 
 
