@@ -212,9 +212,12 @@ class Lab:
         before = docker("inspect", "--format", find, f"{PROJECT}-dashboard-1")
         self.compose("stop", "dashboard")
         # Another container of the service takes the address meanwhile, as one for a command would.
-        self.compose("run", "--rm", "--detach", "--no-TTY", "dashboard", "sleep", "60")
+        other = self.compose("run", "--detach", "--no-TTY", "dashboard", "sleep", "600").splitlines()[-1]
         self._up("start", "dashboard")
         after = docker("inspect", "--format", find, f"{PROJECT}-dashboard-1")
+        docker("rm", "--force", other)
+        if after == before:
+            raise SystemExit(f"The dashboard should have another address than {before}.")
         wait_for_health(client)
         say(f"the dashboard was at {before}, is at {after}")
 
