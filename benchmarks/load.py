@@ -39,12 +39,15 @@ from bokeh.protocol import Protocol
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
+from dashboard.memory import take_from_the_c_library
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
 TARGETS = {"loop_p99_s": 0.1, "memory_growth": 0.15, "share_spread": 0.2}
 TOKEN = re.compile(r'"token"\s*:\s*"([^"]+)"|token&#34;:&#34;([^&]+)')
-# Longer than the server keeps a session that nobody has open (dashboard.app), twice looked for.
-SESSIONS_GONE_SECONDS = 100
+# Longer than the server keeps a session that nobody has open (dashboard.app), twice looked for, and then takes to give
+# back its memory (dashboard.giving_back).
+SESSIONS_GONE_SECONDS = 130
 PATIENCE = 120
 
 
@@ -388,6 +391,7 @@ def main() -> None:
     chosen = SHORT if arguments.short else Plan()
     plan = Plan(**{**chosen.__dict__, "workers": arguments.workers})
     if arguments.serve:
+        take_from_the_c_library()  # as `residua serve` does
         serve(arguments.serve, plan)
         return
     with tempfile.TemporaryDirectory(prefix="residua-load-") as name:

@@ -39,6 +39,7 @@ from dashboard.api.health import Checkup
 from dashboard.api.scripts import script_routes
 from dashboard.corner_route import corner_routes
 from dashboard.facts import Facts, facts_of
+from dashboard.giving_back import GivingBack
 from dashboard.guard import AddHeaders
 from dashboard.housekeeping import Housekeeping
 from dashboard.jobs import Jobs, Limits
@@ -73,6 +74,7 @@ class App:
         self.server = server
         self.url = url
         self._housekeeping = Housekeeping(services.store, services.settings)
+        self._giving_back = GivingBack()
 
     def run(self) -> None:
         """Serve until SIGINT or SIGTERM, then stop the workers and close the store."""
@@ -80,6 +82,8 @@ class App:
         if hasattr(signal, "SIGUSR1"):  # where each thread is, for whoever asks why a server does not go on
             faulthandler.register(signal.SIGUSR1)
         self._housekeeping.start()
+        self._giving_back.start()
+        pn.state.on_session_destroyed(self._giving_back.closed)
         try:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: loop.add_callback_from_signal(loop.stop))
@@ -97,6 +101,7 @@ class App:
     def close(self) -> None:
         """Stop what was started."""
         self._housekeeping.stop()
+        self._giving_back.stop()
         self.server.stop()
         if self.door is not None:
             self.door.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from dashboard.commands import talk
 from dashboard.commands.cluster_options import cluster_commands
 from dashboard.commands.data_options import Config, Database, DataDir, Json
 from dashboard.commands.users_options import users_app
+from dashboard.memory import take_from_the_c_library
 
 app = typer.Typer(
     name="residua",
@@ -43,6 +45,8 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 def main() -> None:
     """Run the command line."""
+    if sys.argv[1:2] == ["serve"]:
+        take_from_the_c_library()
     app()
 
 
