@@ -25,6 +25,7 @@ from astropy.io import fits
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.browser.workbench import PATIENCE
+from tests.dashboard.server import Site
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = (
@@ -55,11 +56,10 @@ def pytest_runtest_makereport(
     return report
 
 
-@dataclass(frozen=True)
-class Server:
+@dataclass
+class Server(Site):
     """A served dashboard."""
 
-    url: str
     process: int
 
 

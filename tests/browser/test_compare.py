@@ -12,11 +12,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import engine
-from dashboard.services import Services
-from dashboard.settings import Settings
 from dashboard.store import RunStatus, Store
 from tests.browser.conftest import Server, serving
-from tests.dashboard.fits import small_project
+from tests.dashboard.fits import components, galaxy, project_with, small_project
 
 FITS = (("lm", {}), ("iterative", {}), ("gradient", {"max_steps": 3}), ("laplace", {"draws": 100}))
 # How many colors a canvas shows: one that is blank has a single one.
@@ -280,10 +278,11 @@ def test_the_page_itself_does_not_scroll(
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_all_seven_fitters_from_one_button(page: Page, browser: Browser, tmp_path: Path) -> None:
+def test_all_seven_fitters_from_one_button(page: Page, tmp_path: Path) -> None:
+    """On a small image; the lesson that compares them, whose notebook the tests run, does it on the seed problem."""
     data = tmp_path / "data"
     with closing(Store(data)) as store:
-        project = Services(store, None, Settings()).add_example("seed")  # type: ignore[arg-type]
+        project = project_with(store, galaxy(axis_ratio=0.6), components(48))
     with serving(data) as served:
         page.goto(f"{served.url}/compare?project={project.id}")
         page.get_by_role("combobox", name="Draws a chain").select_option("100 draws")
@@ -293,12 +292,12 @@ def test_all_seven_fitters_from_one_button(page: Page, browser: Browser, tmp_pat
         expect(page.locator(".tile canvas")).to_have_count(8, timeout=patience)
         verdict = page.get_by_role("status", name="Verdict")
         expect(verdict).to_contain_text("agree within")
-        assert min(canvases(page)) > 100
+        assert min(canvases(page)) > 30
         race = page.get_by_role("table", name="Race")
         for name in ("LM", "Iterative", "By parameters", "Gradient", "NUTS", "HMC", "Metropolis"):
             expect(race.get_by_role("rowheader", name=name, exact=True)).to_be_visible()
         table = page.get_by_role("table", name="Parameters of the runs")
-        expect(table.locator("tbody tr")).to_have_count(22)
+        expect(table.locator("tbody tr")).to_have_count(8)
         page.locator(".tile").filter(has_text="NUTS").get_by_role("link", name="NUTS").click()
         page.wait_for_url("**/run/*")
         expect(page.get_by_role("tab", name="Corner plot")).to_be_visible()

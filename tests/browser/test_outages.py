@@ -18,8 +18,10 @@ from playwright.sync_api import Browser, Page, expect
 from dashboard.store import RunStatus, Store
 from tests.browser.conftest import Server, serving, watched_page
 from tests.browser.workbench import cell, wait_for_image
-from tests.dashboard.fits import small_project
+from tests.dashboard.fits import fits_bytes, galaxy, small_project
 from tests.dashboard.postgres import Postgres, binaries, running
+from tests.dashboard.server import Site
+from tests.dashboard.test_health import parsed
 
 pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
@@ -41,6 +43,20 @@ def state_of_the_server(page: Page):
     return page.get_by_role("alert", name="State of the server")
 
 
+def wait_for_health(site: Site, status: int) -> dict[str, object]:
+    deadline = time.monotonic() + 60
+    while (answer := site.request("GET", "/api/health")).status != status:
+        assert time.monotonic() < deadline, answer.body
+        time.sleep(0.2)
+    return answer.json
+
+
+def takes_files(site: Site) -> tuple[int, str]:
+    """What it answers to a file for a project that nobody has: that it has none, as far as it can know."""
+    answer = site.upload("bcdfghjkmnpq", fits_bytes(galaxy()))
+    return answer.status, answer.json["error"]
+
+
 @pytest.mark.parametrize("way", ["stop", "pause"])
 def test_a_database_that_is_away_for_a_while_is_told_and_loses_nothing(
     way: str, browser: Browser, postgres: Postgres, tmp_path: Path, complaints: list[str]
@@ -55,6 +71,8 @@ def test_a_database_that_is_away_for_a_while_is_told_and_loses_nothing(
         page.goto(f"/fit/{project.id}")
         wait_for_image(page, "model")
         expect(page.get_by_role("list", name="Runs under way")).to_contain_text("step")
+        assert wait_for_health(server, 200)["database"] is True
+        assert not (tmp_path / "data" / "residua.db").exists()
         began = time.monotonic()
         postgres.stop() if way == "stop" else postgres.pause()
         cell(page, "disk0 center x").fill("24.5")
@@ -72,6 +90,9 @@ def test_a_database_that_is_away_for_a_while_is_told_and_loses_nothing(
         assert opened.status == 503
         expect(other.get_by_text("The database does not answer. Try again in a minute.")).to_be_visible()
         other.close()
+        assert wait_for_health(server, 503)["problems"] == ["The database does not answer."]
+        assert parsed(server.request("GET", "/metrics").body.decode())["residua_database_up"] == 0
+        assert takes_files(server) == (503, "The database does not answer. Try again in a minute.")
         while not result.exists():
             assert time.monotonic() - began < 300
             page.wait_for_timeout(100)
@@ -81,6 +102,8 @@ def test_a_database_that_is_away_for_a_while_is_told_and_loses_nothing(
         expect(page.get_by_text("this is only on your page yet")).to_have_count(0)
         expect(page.get_by_role("list", name="Runs", exact=True)).to_contain_text("converged")
         complaints[:] = [one for one in complaints if "503" not in one]
+        assert wait_for_health(server, 200)["problems"] == []
+        assert takes_files(server)[0] == 404
     with closing(Store(tmp_path / "data", database)) as store:
         ended = store.run(run.id)
         assert (ended.status, ended.attempts) == (RunStatus.FINISHED, 1), ended.message

@@ -17,11 +17,11 @@ def fits_bytes(data: np.ndarray, **header: Any) -> bytes:
     return stream.getvalue()
 
 
-def galaxy(size: int = 48, seed: int = 3) -> np.ndarray:
-    """A round exponential disk in the middle of noise of sigma 1."""
+def galaxy(size: int = 48, seed: int = 3, axis_ratio: float = 1.0) -> np.ndarray:
+    """An exponential disk, round or upright, in the middle of noise of sigma 1."""
     y, x = np.mgrid[:size, :size] - size / 2
     noise = np.random.default_rng(seed).normal(size=(size, size))
-    return 100 * np.exp(-np.hypot(x, y) / 4) + 10 + noise
+    return 100 * np.exp(-np.hypot(x / axis_ratio, y) / 4) + 10 + noise
 
 
 def components(size: int, count: int = 1) -> list[dict[str, Any]]:

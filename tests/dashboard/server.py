@@ -30,10 +30,10 @@ class Answer:
 
 
 @dataclass
-class Server:
+class Site:
+    """What answers at an address."""
+
     url: str
-    data_dir: Path
-    process: subprocess.Popen[str]
 
     def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
         address = urlsplit(self.url)
@@ -53,6 +53,12 @@ class Server:
         self, project: str, data: bytes, query: str = "role=image&name=galaxy.fits", **headers: str
     ) -> Answer:
         return self.request("POST", f"/api/projects/{project}/files?{query}", data, **headers)
+
+
+@dataclass
+class Server(Site):
+    data_dir: Path
+    process: subprocess.Popen[str]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask the server to stop; returns its exit code."""

@@ -6,7 +6,6 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,7 @@ from dashboard.accounts.admin_html import workers_table
 from dashboard.api.health import Disk, Health, Probe, disk_of
 from dashboard.api.metrics import BOUNDS, LOOP_SECONDS, LoopDelay, exposition
 from dashboard.jobs.workers import Seen
-from tests.dashboard.fits import fits_bytes, galaxy
-from tests.dashboard.postgres import Postgres, binaries, running
-from tests.dashboard.server import Server, start
+from tests.dashboard.server import start
 
 SAMPLE = re.compile(
     r'(?P<name>[a-z_:][a-z0-9_:]*)(?:\{(?P<labels>[a-z]+="[^"\\\n]*")\})? (?P<value>[-+.0-9e]+)'
@@ -115,46 +112,6 @@ def test_the_disk_is_written_to(tmp_path):
     assert 0 < disk_of(tmp_path).free <= disk_of(tmp_path).total
     assert list(tmp_path.iterdir()) == []
     assert not disk_of(Path("/proc/self")).writable
-
-
-@pytest.fixture
-def lab(tmp_path: Path, postgres: Postgres) -> Iterator[tuple[Server, Postgres]]:
-    """A server on a Postgres of its own, and that."""
-    folder = binaries()
-    assert folder is not None
-    assert postgres.process is not None
-    with running(folder) as own:
-        server = start(tmp_path / "data", "--database", own.new_database(), "--min-free-mb", "0")
-        try:
-            yield server, own
-        finally:
-            server.stop()
-
-
-def wait_for_status(server: Server, status: int) -> dict[str, object]:
-    deadline = time.monotonic() + 60
-    while (answer := server.request("GET", "/api/health")).status != status:
-        assert time.monotonic() < deadline, answer.body
-        time.sleep(0.2)
-    return answer.json
-
-
-def test_a_database_that_goes_away_is_told_and_comes_back(lab):
-    server, postgres = lab
-    assert wait_for_status(server, 200)["database"] is True
-    assert not (server.data_dir / "residua.db").exists()
-    postgres.stop()
-    told = wait_for_status(server, 503)
-    assert told["problems"] == ["The database does not answer."]
-    assert parsed(server.request("GET", "/metrics").body.decode())["residua_database_up"] == 0
-    answer = server.upload("bcdfghjkmnpq", fits_bytes(galaxy()))
-    assert (answer.status, answer.json) == (
-        503,
-        {"error": "The database does not answer. Try again in a minute."},
-    )
-    postgres.start()
-    assert wait_for_status(server, 200)["problems"] == []
-    assert server.upload("bcdfghjkmnpq", fits_bytes(galaxy())).status == 404
 
 
 def test_a_disk_with_little_room_is_told(tmp_path):
