@@ -191,6 +191,10 @@ class FittingPart:
             compare=links.compare(run.id for run in runs if run.status.ended),
             deleted=state.deleted,
         )
+        if state.refused and state.opened.problem is None:
+            # Without a table it stands here, and what was read meanwhile must not take its place.
+            panel.show_verdict(verdict.note("bad", state.refused), None)
+            return
         if state.run is None:
             panel.show_verdict("", None)
             return
