@@ -56,6 +56,7 @@ class Watch:
         self._resident = resident or resident_bytes
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="residua-watch", daemon=True)
+        self._noticed = False
         self.reason: Reason | None = None
 
     def __enter__(self) -> Watch:
@@ -67,9 +68,13 @@ class Watch:
         self._thread.join(BEAT_SECONDS)
 
     def should_stop(self) -> bool:
-        """Whether the fit has to stop at this step."""
+        """Whether the fit has to stop at this step; the first time that it has, it says that it does."""
         if self.reason is None and os.path.exists(self._cancel):
             self._stop(Reason.CANCELLED)
+        if self.reason is not None and not self._noticed:
+            self._noticed = True
+            # What there is takes its time to be judged and written: nobody need end this process meanwhile.
+            self._send({"type": "stopping"})
         return self.reason is not None
 
     def look(self) -> None:

@@ -132,9 +132,7 @@ def _fit(job: Job) -> Outcome:
             )
         except _Left:
             return lost("The fit was left for another worker to go on with.")
-        if watch.reason is not None:
-            # What there is takes its time to be judged and written: nobody need end this process meanwhile.
-            send({"type": "stopping"})
+        watch.should_stop()  # one that comes now finds the fit at its end
         reporter.finish()
         result = joined(keeper.before, result, job["options"])
         engine.write_run(folder, problem, result, source_names=job["names"])

@@ -155,27 +155,32 @@ class Workers:
         """
 
         def restart() -> None:
-            busy = [one for one, keys in self.processing().items() if future.key in keys]
-            if address is not None and address not in busy:
-                busy.append(address)
-            # Forget the task first: Dask gives the tasks of a restarted worker to another one.
-            future.cancel()
-            own = {} if self._cluster is None else {one.worker_address: one.pid for one in self._nannies()}
             try:
-                for one in busy:
-                    if own.get(one):
-                        os.kill(own[one], signal.SIGKILL)
-                elsewhere = [one for one in busy if not own.get(one)]
-                if elsewhere:
-                    self.client.restart_workers(elsewhere, timeout=30, raise_for_error=False)
+                self._end(future, address)
             except Exception:
                 logger.exception("The worker of %s could not be ended", future.key)
-            deadline = time.monotonic() + GONE_SECONDS
-            while time.monotonic() < deadline and any(one in own and one in self._workers() for one in busy):
-                time.sleep(0.02)
-            gone()
+            finally:
+                gone()  # whatever happened: its place would be lost for good
 
         self._helpers.submit(restart)
+
+    def _end(self, future: Future[Outcome], address: str | None) -> None:
+        busy = [one for one, keys in self.processing().items() if future.key in keys]
+        if address is not None and address not in busy:
+            busy.append(address)
+        # Forget the task first: Dask gives the tasks of a restarted worker to another one.
+        future.cancel()
+        own = {} if self._cluster is None else {one.worker_address: one.pid for one in self._nannies()}
+        for one in busy:
+            if own.get(one):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(own[one], signal.SIGKILL)
+        elsewhere = [one for one in busy if not own.get(one)]
+        if elsewhere:
+            self.client.restart_workers(elsewhere, timeout=30, raise_for_error=False)
+        deadline = time.monotonic() + GONE_SECONDS
+        while time.monotonic() < deadline and any(one in own and one in self._workers() for one in busy):
+            time.sleep(0.02)
 
     def wait_until_warm(self, timeout: float | None = None) -> None:
         """Return once the workers have loaded everything a fit needs; TimeoutError after `timeout` seconds."""
