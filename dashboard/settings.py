@@ -146,7 +146,7 @@ class Settings(ProviderSettings):
         environment=("RESIDUA_TRUSTED_PROXIES",),
     )
     cancel_grace: float = setting(
-        2.0,
+        3.0,
         "Seconds a cancelled fit has to notice that before its worker process is ended.",
         environment=("RESIDUA_CANCEL_GRACE",),
         low=0.1,

@@ -52,7 +52,7 @@ class Jobs:
         scheduler: str | None = None,
         security: Security | None = None,
         torch_threads: int = 1,
-        cancel_grace: float = 2.0,
+        cancel_grace: float = 3.0,
         worker_memory: int = 0,
         limits: Limits = Limits(),  # noqa: B008 (frozen)
     ) -> None:
