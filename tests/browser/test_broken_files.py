@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 from tests.browser.conftest import serving, watched_page
 from tests.browser.workbench import PATIENCE, chi2_dof, choose_files, click_pixel, fit, wait_for_image
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.alone]
 
 ROLES = ("sigma", "variance", "mask", "psf")
 BASE = "base_image.fits"
@@ -83,9 +83,9 @@ def choose(page: Page, files: list[FilePayload]) -> None:
     chooser.value.set_files(files)
 
 
-def settled(page: Page, over: Callable[[Seen], bool], what: str) -> Seen:
-    """Look until it is over."""
-    for _ in range(PATIENCE // 40):
+def settled(page: Page, over: Callable[[Seen], bool], what: str, files: int = 1) -> Seen:
+    """Look until it is over; many files take longer than one."""
+    for _ in range((PATIENCE + 2000 * files) // 40):
         seen: Seen = page.evaluate(LOOK)
         if not seen["busy"] and over(seen):
             return seen
@@ -186,7 +186,7 @@ def test_each_is_taken_or_refused_as_its_manifest_says_and_then_all_at_once(
 
     before = len(bench.evaluate(LOOK)["names"])
     choose(bench, [payload(folder, item) for item in items])
-    settled(bench, lambda seen: len(seen["names"]) >= before + taken - 5, "all at once")
+    settled(bench, lambda seen: len(seen["names"]) >= before + taken - 5, "all at once", len(items))
     assert bench.request.get("/api/health").ok
     bench.get_by_role("combobox", name="Image", exact=True).select_option("base_image")
     expect(bench.get_by_text("One image is fitted at a time: base_image.")).to_be_visible()
