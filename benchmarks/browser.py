@@ -19,8 +19,6 @@ import re
 import shutil
 import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -31,7 +29,8 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.server import serving
+
 RESULTS = Path(__file__).resolve().parent / "results"
 TARGETS = {"usable_s": 2.5, "fit_to_residual_s": 1.5, "restretch_s": 0.3, "blocked_p99_s": 0.1}
 TICK = 0.01
@@ -117,31 +116,6 @@ def serve(data: Path, delays: Path) -> None:
         delays.write_text(json.dumps(late))
 
 
-@contextmanager
-def serving(data: Path, delays: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The server in a process of its own: its address, and the process."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, __file__, "--serve", str(data), "--delays", str(delays)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            if "Residua is at " in line:
-                # Read on, so that the pipe never fills.
-                threading.Thread(target=process.stdout.read, daemon=True).start()
-                yield line.split("Residua is at ")[1].strip().rstrip("/"), process
-                break
-        else:
-            raise SystemExit("The server did not start.")
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
 def prepare(data: Path, side: int, seeds: int) -> tuple[list[str], str]:
     """Make a data folder with some copies of the seed problem and a large image; the ids of the projects."""
     import yaml
@@ -210,7 +184,8 @@ def measure(repeats: int, sessions: int, seconds: float, side: int) -> dict[str,
         data, delays = Path(folder) / "data", Path(folder) / "delays.json"
         say("Making the projects and starting the server ...")
         (first, *seeds), large = prepare(data, side, repeats + 1)
-        with serving(data, delays) as (url, process), sync_playwright() as playwright:
+        command = ("-m", "benchmarks.browser", "--serve", str(data), "--delays", str(delays))
+        with serving(*command) as (url, process), sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
             context = browser.new_context(viewport={"width": 1280, "height": 800}, base_url=url)
             context.set_default_timeout(1000 * PATIENCE)
@@ -321,7 +296,6 @@ def main() -> None:
     if options.serve is not None:
         serve(options.serve, options.delays)
         return
-    sys.path.insert(0, str(ROOT))
     figures = measure(options.repeats, options.sessions, options.seconds, options.side)
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()}
     figures = {**figures, "targets": TARGETS, "machine": machine}

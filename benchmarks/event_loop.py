@@ -15,13 +15,10 @@ import asyncio
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,8 +27,8 @@ from urllib.request import Request, urlopen
 import numpy as np
 
 from benchmarks.load import Seen, browse
+from benchmarks.server import serving
 
-ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
 TARGET = 0.1
 TOLD_FROM = 0.005  # shorter ones are not kept
@@ -69,31 +66,6 @@ def named(handle: Any) -> str:
     if isinstance(task, asyncio.Task):
         return getattr(task.get_coro(), "__qualname__", repr(task))
     return getattr(callback, "__qualname__", repr(callback))[:80]
-
-
-@contextmanager
-def serving(data: Path, out: Path) -> Iterator[str]:
-    """The server in a process of its own; its address."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.event_loop", "--serve", str(data), "--held", str(out)],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            if "Residua is at " in line:
-                threading.Thread(target=process.stdout.read, daemon=True).start()
-                yield line.split("Residua is at ")[1].strip().rstrip("/")
-                break
-        else:
-            raise SystemExit("The server did not start.")
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def prepare(folder: Path, side: int) -> tuple[str, str]:
@@ -171,7 +143,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="residua-event-loop-") as name:
         folder = Path(name)
         empty, large = prepare(folder, options.side)
-        with serving(folder / "data", folder / "held.json") as url:
+        command = ("--serve", str(folder / "data"), "--held", str(folder / "held.json"))
+        with serving("-m", "benchmarks.event_loop", *command) as (url, _):
             steps = drive(url, folder / "large.fits", empty, large)
         figures = longest(json.loads((folder / "held.json").read_text()), steps)
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()}
