@@ -311,6 +311,7 @@ async def drive(folder: Path, plan: Plan, process: subprocess.Popen[bytes]) -> d
     assert not warm.errors, warm.errors
     await asyncio.sleep(SESSIONS_GONE_SECONDS)
     start_memory = resident(process.pid)
+    tell(f"{start_memory:.0f} MB before the pages open")
 
     before, _ = await metrics(url, cookie)
     (folder / "go").touch()
@@ -330,10 +331,12 @@ async def drive(folder: Path, plan: Plan, process: subprocess.Popen[bytes]) -> d
         if opened is before and len(seen.open_seconds) >= plan.clients:
             opened, _ = await metrics(url, cookie)
     after, left = await metrics(url, cookie)
+    tell(f"{resident(process.pid):.0f} MB as the pages close, {left} fits left")
     longest = time.monotonic() + 4 * plan.seconds
     while left and time.monotonic() < longest:
         await asyncio.sleep(2)
         _, left = await metrics(url, cookie)
+    tell(f"{resident(process.pid):.0f} MB as the last fit ended")
     await asyncio.sleep(SESSIONS_GONE_SECONDS)
     end_memory = resident(process.pid)
     had, status, failures = shares(folder / "data")
@@ -362,6 +365,11 @@ async def drive(folder: Path, plan: Plan, process: subprocess.Popen[bytes]) -> d
         "round_trip_p99_s": sorted(trips)[int(0.99 * len(trips))] if trips else None,
         "errors": [*seen.errors[:20], *re.findall(r"^.* ERROR .*$", log, re.M)[:20]],
     }
+
+
+def tell(text: str) -> None:
+    """Say how far the test is: it takes its time, and what was seen is not lost when it is cut off."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 def misses(figures: dict[str, Any], plan: Plan) -> list[str]:

@@ -46,6 +46,7 @@ from dashboard.jobs import Jobs, Limits
 from dashboard.jobs.tls import security_of
 from dashboard.listen import check_port, free_port
 from dashboard.outage import Outages
+from dashboard.page_making import PageApplication, prepare
 from dashboard.pages import compare, fit, home, learn, report, run, runs
 from dashboard.pages import jobs as jobs_page
 from dashboard.routes import api_routes
@@ -165,7 +166,7 @@ def _serve(services: Services, port: int, door: Door | None = None) -> Server:
     settings = services.settings
     loop = IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
     checkup = Checkup(services)
-    outages = Outages(checkup, lambda: services.jobs.trouble)
+    outages = Outages(checkup, lambda: services.jobs.trouble, loop)
     pages: dict[str, Callable[[Services], Any]] = {
         "/": home.home,
         "/fit/{project}": lambda own: fit.fit(own, pn.state.route_params["project"]),
@@ -177,8 +178,9 @@ def _serve(services: Services, port: int, door: Door | None = None) -> Server:
         "/learn": learn.index,
         "/learn/{page}": lambda own: learn.learn(own, pn.state.route_params["page"]),
     }
+    prepare()
     server: Server = pn.serve(
-        {route: _page(services, build, outages) for route, build in pages.items()},
+        {route: PageApplication(_page(services, build, outages)) for route, build in pages.items()},
         port=port,
         address=settings.host,
         websocket_origin=settings.origins(port),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import panel as pn
@@ -29,22 +30,23 @@ logger = logging.getLogger("residua.health")
 class Outages:
     """Looks at the server's health while pages are open, and shows what is wrong on all of them."""
 
-    def __init__(self, checkup: Checkup, trouble: Callable[[], str]) -> None:
+    def __init__(self, checkup: Checkup, trouble: Callable[[], str], loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._checkup = checkup
         self._trouble = trouble
         self._strips: dict[OutageStrip, Later] = {}
         self._found: list[tuple[str, ...]] = []
         self._told: tuple[str, ...] = ()
-        self._task: asyncio.Task[None] | None = None
+        self._task: Future[None] | None = None
 
     def show_on(self, page: Any) -> None:
-        """Put a strip on a page that is being made."""
+        """Put a strip on a page that is being made, on whatever thread."""
         strip = OutageStrip(sentences=list(self._told), width=0, height=0, margin=0)
         page.main = [*page.main, strip]
         self._strips[strip] = Later(pn.state.curdoc)
         pn.state.on_session_destroyed(lambda _: self._strips.pop(strip, None))
         if self._task is None or self._task.done():
-            self._task = asyncio.ensure_future(self._watch())
+            self._task = asyncio.run_coroutine_threadsafe(self._watch(), self._loop)
 
     def stop(self) -> None:
         """End."""
@@ -64,7 +66,7 @@ class Outages:
         if found == self._told or self._found != [found] * TIMES:
             return
         self._told = found
-        for strip, later in self._strips.items():
+        for strip, later in list(self._strips.items()):
             later(lambda strip=strip: setattr(strip, "sentences", list(self._told)))  # type: ignore[misc]
 
 

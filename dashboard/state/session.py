@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -37,6 +38,8 @@ UNSAVED = "The database does not answer, so this is only on your page yet. It is
 AGAIN_SECONDS = 2.0
 KEEP_TRYING_SECONDS = 3600.0
 
+_readers = ThreadPoolExecutor(4, thread_name_prefix="residua-reader")
+
 
 class Session:
     """One open workbench."""
@@ -51,18 +54,19 @@ class Session:
         self.chosen_extensions: dict[str, str] = {}
         self._one_at_a_time = asyncio.Lock()
         self._saving: asyncio.Future[None] | None = None
-        self._reading: asyncio.Future[tuple[dict[str, Any], Opened, str]] | None = None
+        self._reading: Future[tuple[dict[str, Any], Opened, str]] | None = None
 
     # --- opening and closing
 
     def read_ahead(self) -> None:
         """Start reading the project on a thread, while the browser loads its scripts; :meth:`open` waits for it."""
-        self._reading = asyncio.ensure_future(asyncio.to_thread(self._read))
+        self._reading = _readers.submit(self._read)
 
     async def open(self) -> None:
         """Show the project: its files and its description."""
         reading, self._reading = self._reading, None
-        description, opened, error = await (reading or asyncio.to_thread(self._read))
+        found = asyncio.to_thread(self._read) if reading is None else asyncio.wrap_future(reading)
+        description, opened, error = await found
         if error:
             self.state.param.update(description=description, opened=Opened(), error=error)
         else:
