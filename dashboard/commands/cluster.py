@@ -15,7 +15,7 @@ from distributed import Nanny, Scheduler, Security
 from dashboard.commands import talk
 from dashboard.jobs.cluster import JobsError, configure
 from dashboard.jobs.tls import check_exposure, security_of
-from dashboard.jobs.worker import GPU, GPU_SHARE
+from dashboard.jobs.worker import GPU, GPU_SHARE, LEAVE, LEAVE_SECONDS
 
 RETRY_SECONDS = 2.0
 
@@ -133,6 +133,9 @@ async def _keep(address: str, place: Place, memory: int, security: Security | No
             await nanny.finished()
             logger.warning("The scheduler at %s went away; it is looked for again", address)
         except asyncio.CancelledError:
+            with contextlib.suppress(Exception):  # it may not have begun, or hang
+                leaving = getattr(nanny.rpc(nanny.worker_address), LEAVE)()
+                await asyncio.wait_for(leaving, LEAVE_SECONDS + 1)
             raise
         except Exception as error:
             logger.warning("No worker for %s yet: %s", address, str(error).partition("\n")[0])

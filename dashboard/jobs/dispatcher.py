@@ -37,7 +37,7 @@ from dashboard.jobs.order import (
 )
 from dashboard.jobs.standstill import Standstill
 from dashboard.jobs.watch import CANCEL_FLAG, LEAVE_FLAG, is_claimed, unclaim
-from dashboard.jobs.worker import LOST, Outcome
+from dashboard.jobs.worker import LEFT, LOST, Outcome
 from dashboard.jobs.workers import MEMORY_TOPIC, TOPIC, Workers, every
 from dashboard.store import Run, RunStatus, Store, StoreError
 from dashboard.store.files import bytes_below
@@ -256,6 +256,9 @@ class Dispatcher:
 
     def _settle(self, run: Run, end: End) -> None:
         """Record an end, or put a run whose worker went away back into the queue."""
+        if end.outcome is not None and end.outcome["status"] == LEFT:
+            self._put_back(run)
+            return
         folder = self._store.run_folder(run.id)
         active = self._active.get(run.id)
         cancelled = (folder / CANCEL_FLAG).exists() or (active is not None and active.cancel_at is not None)
@@ -275,6 +278,18 @@ class Dispatcher:
                 self._hub.publish(run.id, state_event(again))
         else:
             self._end(run, verdict)
+
+    def _put_back(self, run: Run) -> None:
+        """Have a run that was left go on later; that it was is not the fit's doing, so the attempt does not count."""
+        active = self._active.get(run.id)
+        if active is not None:
+            unclaim(self._store.run_folder(run.id), active.attempt)
+        self._forget(run)
+        why = endings.PUT_BACK if self._closed else endings.LEFT_WORKER
+        again = self._store.advance_run(run.id, RunStatus.QUEUED, message=why)
+        if again is not None:
+            self._store.queue.give_back_attempt(run.id)
+            self._hub.publish(run.id, state_event(again))
 
     def _end(self, run: Run, verdict: Verdict) -> None:
         folder = self._store.run_folder(run.id)
@@ -386,7 +401,6 @@ class Dispatcher:
                 if end.outcome is not None and end.outcome["status"] != LOST:
                     self._settle(run, end)
                     continue
-                unclaim(folder, active.attempt)
             again = self._store.advance_run(run_id, RunStatus.QUEUED, message=endings.PUT_BACK)
             # Where a process may still be at it, the next one needs a number of its own.
             if again is not None and not is_claimed(folder, active.attempt):

@@ -31,6 +31,9 @@ OUT_OF_MEMORY = (
 ENDED_WORKER = "Stopped on request. The fit did not answer, so its worker was ended and no values were kept."
 NOT_STARTED = "Cancelled before it started."
 PUT_BACK = "Residua was stopped in the middle of this fit. It goes on from where it was."
+LEFT_WORKER = (
+    "Its worker was stopped in the middle of this fit. It goes on from where it was when a worker is free."
+)
 NO_SCHEDULER = (
     "The scheduler does not answer, so fits wait. It is looked for every few seconds; whoever cares for the server can "
     "start it again."

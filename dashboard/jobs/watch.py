@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 CANCEL_FLAG = "cancel"
 # Written by a server that is about to stop: keep what there is, and go.
@@ -38,6 +38,16 @@ class Watch:
     stands.
     """
 
+    _going: ClassVar[set[Watch]] = set()
+    _leaving: ClassVar[bool] = False
+
+    @classmethod
+    def leave(cls) -> None:
+        """Have every fit of this process stop to go on elsewhere, those too that come from now on."""
+        cls._leaving = True
+        for one in list(cls._going):
+            one._stop(Reason.LEAVE)
+
     def __init__(
         self,
         folder: Path,
@@ -60,10 +70,14 @@ class Watch:
         self.reason: Reason | None = None
 
     def __enter__(self) -> Watch:
+        self._going.add(self)
+        if self._leaving:
+            self._stop(Reason.LEAVE)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._going.discard(self)
         self._ended.set()
         self._thread.join(BEAT_SECONDS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import torch
-from distributed import get_worker
+from distributed import Status, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 import engine
@@ -28,10 +29,14 @@ TOPIC = "residua-runs"
 GPU = "GPU"
 # Which part of its GPU's memory a worker may take, where several share one.
 GPU_SHARE = "RESIDUA_GPU_SHARE"
+# What a worker is asked by whoever stops it.
+LEAVE = "leave_fits"
 # Under which name a worker tells the scheduler of its GPU.
 GPU_METRIC = "residua_gpu"
-# The status of a job that was left in the middle, for another worker to go on with.
-LOST = "lost"
+# The status of a job that came to nothing, and of one that was left in the middle for another worker to go on with.
+LOST, LEFT = "lost", "left"
+# A worker that stops waits this long for its fits to leave, and for their outcomes to be fetched.
+LEAVE_SECONDS = 5.0
 FULL_DISK = (
     "The server's disk is full, so the result could not be kept. Delete what is no longer needed, or ask whoever "
     "cares for the server; then start the fit again."
@@ -131,7 +136,9 @@ def _fit(job: Job) -> Outcome:
                 problem, job["fitter"], on_step=on_step, should_stop=watch.should_stop, **options
             )
         except _Left:
-            return lost("The fit was left for another worker to go on with.")
+            if watch.reason is Reason.LEAVE:
+                return lost("The fit was left for another worker to go on with.", LEFT)
+            return lost("Another worker has the fit.")
         watch.should_stop()  # one that comes now finds the fit at its end
         reporter.finish()
         result = joined(keeper.before, result, job["options"])
@@ -228,12 +235,24 @@ class WarmUp(WorkerPlugin):
 
     def __init__(self, torch_threads: int) -> None:
         self.torch_threads = torch_threads
+        self.worker: Any = None
 
     def setup(self, worker: Any) -> None:
         """Begin, on the thread that fits run on: a fit that comes meanwhile waits for the rest only."""
+        self.worker = worker
+        worker.handlers[LEAVE] = self.leave
         if worker.state.total_resources.get(GPU):  # others would take memory of a GPU only to look at it
             worker.metrics[GPU_METRIC] = gpu_memory
         worker.executor.submit(self._warm_up)
+
+    async def leave(self) -> None:
+        """Have the fits of this worker keep what they have and go, and return when it can be closed."""
+        self.worker.status = Status.closing_gracefully  # nothing more is given to it
+        Watch.leave()
+        deadline = time.monotonic() + LEAVE_SECONDS
+        # An outcome lies here until the queue has fetched it.
+        while (self.worker.state.executing_count or self.worker.data) and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
 
     def _warm_up(self) -> None:
         torch.set_num_threads(self.torch_threads)
@@ -269,9 +288,9 @@ def _sender(job: Job) -> Callable[[dict[str, Any]], None]:
     return lambda event: worker.log_event(TOPIC, {**whose, **event})
 
 
-def lost(why: str) -> Outcome:
+def lost(why: str, status: str = LOST) -> Outcome:
     """The outcome of an attempt that came to nothing, through no fault of the fit."""
-    return Outcome(status=LOST, message=why, converged=None, chi2_dof=None, error=why, last_step=None)
+    return Outcome(status=status, message=why, converged=None, chi2_dof=None, error=why, last_step=None)
 
 
 def _failure(message: str, code: str | None = None) -> Outcome:

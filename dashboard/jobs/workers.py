@@ -94,7 +94,8 @@ class Workers:
 
     def slots(self) -> Slots:
         """How many fits can run at once."""
-        workers = self._workers().values()
+        # The others take none: their memory is nearly full, or they are about to be stopped.
+        workers = [one for one in self._workers().values() if one["status"] == "running"]
         with_gpu = sum(
             int(min(one["resources"][GPU], one["nthreads"])) for one in workers if one["resources"].get(GPU)
         )

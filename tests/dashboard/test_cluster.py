@@ -21,7 +21,7 @@ import typer
 from distributed import Security
 
 from dashboard.commands.cluster import Place, gpu_places
-from dashboard.jobs import Jobs, JobsError, Limits
+from dashboard.jobs import Jobs, JobsError, Limits, endings
 from dashboard.jobs.tls import check_exposure, is_local, security_of
 from dashboard.jobs.workers import Workers
 from dashboard.store import RunStatus, Store
@@ -123,6 +123,35 @@ def test_a_fit_outlives_its_scheduler(store, certificates):
         jobs.close()
         codes = stop(worker), stop(scheduler)
     assert codes == (0, 0)
+
+
+def test_a_worker_that_is_stopped_lets_its_fit_go_on_elsewhere(store):
+    """And its attempt does not count."""
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    scheduler, worker = start("scheduler", "--port", str(port)), start("worker", "--scheduler", address)
+    jobs = Jobs(store, scheduler=address, limits=Limits(checkpoint_seconds=1000))
+    try:
+        wait_for(lambda: jobs.workers == 1)
+        project = small_project(store)
+        run = jobs.submit(project.id, project.description, "metropolis", {**LONG, "draws": 500})
+        last = lambda: max((e["number"] for e in jobs.events(run.id) if e["type"] == "step"), default=0)  # noqa: E731
+        wait_for(lambda: last() > 100)
+        assert stop(worker) == 0
+        wait_for(lambda: store.run(run.id).status is RunStatus.QUEUED)
+        left = store.run(run.id)
+        assert left.message == endings.LEFT_WORKER
+        assert left.attempts == 0
+        step = endings.kept_step(store.run_folder(run.id))
+        assert step is not None
+        assert step >= last()
+        worker = start("worker", "--scheduler", address)
+        assert ended(jobs, store, run).status is RunStatus.FINISHED, store.run(run.id).message
+        assert store.run(run.id).attempts == 1
+    finally:
+        jobs.close()
+        stop(worker)
+        stop(scheduler)
 
 
 def test_a_client_without_a_certificate_is_not_let_in(store, certificates):
