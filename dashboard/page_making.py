@@ -2,16 +2,20 @@
 
 Bokeh makes a page's document on the event loop, and turns it into what the browser is sent there too; for the workbench
 that takes longer than a server may be silent. Here one thread does both, one page after another: Python runs one thread
-at a time anyway, and what pages share is not touched by two of them at once.
+at a time anyway, and what pages share is not touched by two of them at once. A page that was begun is finished before
+the next one is: in a crowd, the first ones come soon and nobody waits for all.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextvars import ContextVar, copy_context
+from functools import partial
+from queue import PriorityQueue
 from typing import Any, TypeVar
 
 from bokeh.document import Document
@@ -24,13 +28,29 @@ from panel.io.state import set_curdoc, state
 
 Made = TypeVar("Made")
 
-_thread = ThreadPoolExecutor(1, thread_name_prefix="residua-pages")
+# What is made of a page, the last first.
+SENT, WRITTEN, BEGUN = range(3)
+
+_numbers = itertools.count()
+_waiting: PriorityQueue[tuple[int, int, Future[Any], Callable[[], Any]]] = PriorityQueue()
 
 
-async def beside(make: Callable[..., Made], *arguments: Any) -> Made:
+async def beside(step: int, make: Callable[..., Made], *arguments: Any) -> Made:
     """What ``make`` returns, called on the thread of pages; it sees the context variables of whoever asks."""
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_thread, copy_context().run, make, *arguments)
+    made: Future[Made] = Future()
+    _waiting.put((step, next(_numbers), made, partial(copy_context().run, make, *arguments)))
+    return await asyncio.wrap_future(made)
+
+
+def _make_pages() -> None:
+    while True:
+        _, _, made, make = _waiting.get()
+        if made.set_running_or_notify_cancel():
+            try:
+                made.set_result(make())
+            except BaseException as error:  # whoever asked for it is told
+                made.set_exception(error)
+        del made, make  # what was made is not kept until the next page
 
 
 class PageApplication(Application):
@@ -43,7 +63,7 @@ class PageApplication(Application):
         """Make the document. Bokeh waits for this, as it does not for what comes next."""
         await super().on_session_created(session_context)
         document = session_context._document
-        await beside(super().initialize_document, document)
+        await beside(BEGUN, super().initialize_document, document)
         # From here on the document is the event loop's.
         state._thread_id_[document] = threading.get_ident()
 
@@ -58,7 +78,11 @@ class PageHandler(panel_server.DocHandler):
         """As Panel's, without what it does for applications that Residua does not have."""
         panel_server._set_request_route_context(self, *arguments, **named)
         session = await self.get_session()
-        html = await beside(self._html, session)
+        session.block_expiration()  # nobody is connected to it yet
+        try:
+            html = await beside(WRITTEN, self._html, session)
+        finally:
+            session.unblock_expiration()
         # It holds a token of a session that is soon gone.
         self.set_header("Cache-Control", "no-store")
         self.set_header("Content-Type", "text/html")
@@ -111,13 +135,15 @@ async def _pulled(self: Any, message: Any, connection: Any) -> Any:
         assert made.content_json  # written here, and kept
         return made
 
-    return await beside(reply)
+    return await beside(SENT, reply)
 
 
 def prepare() -> None:
     """Have Bokeh leave what takes long to the thread of pages; harmless when called again."""
-    if not isinstance(bokeh_doc._PATCHED_CURDOCS, _EachItsOwn):
-        bokeh_doc._PATCHED_CURDOCS = _EachItsOwn()  # type: ignore[assignment]
+    if isinstance(bokeh_doc._PATCHED_CURDOCS, _EachItsOwn):
+        return
+    threading.Thread(target=_make_pages, name="residua-pages", daemon=True).start()
+    bokeh_doc._PATCHED_CURDOCS = _EachItsOwn()  # type: ignore[assignment]
     bokeh_session.ServerSession._handle_pull = _pulled  # type: ignore[method-assign]
     patterns = panel_server.per_app_patterns
     patterns[:] = [(path, PageHandler if one is panel_server.DocHandler else one) for path, one in patterns]

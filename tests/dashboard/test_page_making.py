@@ -16,9 +16,9 @@ from bokeh.io import curdoc
 from bokeh.io.doc import patch_curdoc
 from tornado.ioloop import IOLoop
 
-from dashboard.page_making import PageApplication, beside, prepare
+from dashboard.page_making import BEGUN, SENT, WRITTEN, PageApplication, beside, prepare
 
-PAGES = "residua-pages_0"
+PAGES = "residua-pages"
 
 
 def where() -> str:
@@ -112,8 +112,32 @@ def test_each_thread_and_task_has_its_own_current_document() -> None:
                 found["served"] = curdoc()
                 made.set()
 
-        await asyncio.gather(beside(make), serve())
+        await asyncio.gather(beside(BEGUN, make), serve())
 
     asyncio.run(both())
     assert found == {"made": first, "served": second}
     assert curdoc() not in (first, second)
+
+
+def test_a_page_that_was_begun_is_finished_before_the_next() -> None:
+    prepare()
+    made: list[str] = []
+
+    async def crowd() -> None:
+        busy = threading.Event()
+        waiting = [asyncio.ensure_future(beside(BEGUN, busy.wait, 10))]
+        for step, what in ((BEGUN, "third"), (BEGUN, "fourth"), (WRITTEN, "second"), (SENT, "first")):
+            waiting.append(asyncio.ensure_future(beside(step, made.append, what)))
+        await asyncio.sleep(0.05)
+        busy.set()
+        await asyncio.gather(*waiting)
+
+    asyncio.run(crowd())
+    assert made == ["first", "second", "third", "fourth"]
+
+
+def test_what_goes_wrong_is_told_to_whoever_asked() -> None:
+    prepare()
+    with pytest.raises(ValueError, match="invalid literal"):
+        asyncio.run(beside(BEGUN, int, "none"))
+    assert asyncio.run(beside(BEGUN, int, "1")) == 1
