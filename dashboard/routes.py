@@ -13,6 +13,7 @@ from typing import Any
 
 from tornado.web import RequestHandler
 
+from dashboard import forks
 from dashboard.api.download import DownloadHandler
 from dashboard.api.health import Checkup, HealthHandler
 from dashboard.api.inspection import Allowance, Inspector
@@ -34,7 +35,7 @@ def api_routes(
             unpacked_bytes=settings.max_upload_bytes,
         )
     )
-    inspector.warm_up()
+    forks.begin(settings.torch_threads)
     delay = LoopDelay()
     delay.watch(loop)
     return [

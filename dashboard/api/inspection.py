@@ -9,26 +9,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import multiprocessing
 import re
 import resource
 import secrets
 import traceback
 from dataclasses import asdict, dataclass
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import engine
+from dashboard import forks
 from engine.images import FitsContents, Limits
 from engine.images.fits import open_fits
 from engine.outputs import plain
 
 AT_ONCE = 2
 MAX_ANSWER_BYTES = 32 << 20
-# typer too: a new process runs the module that this one was started with.
-_PRELOAD = [__name__, "typer"]
 _NAME_HINTS = {
     "sigma": {"sigma", "err", "error", "rms", "noise", "uncertainty"},
     "variance": {"var", "variance"},
@@ -59,12 +56,6 @@ class Inspector:
     def __init__(self, allowance: Allowance) -> None:
         self._allowance = allowance
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(_PRELOAD)
-
-    def warm_up(self) -> None:
-        """Start the process that the others are forked from, and return while it loads the engine."""
-        forkserver.ensure_running()
 
     async def look(self, path: Path, name: str, role: str) -> dict[str, Any]:
         """What a FITS file holds: `role` (guessed where it is ""), `default_index`, `extensions`, `header`, `notices`.
@@ -75,8 +66,8 @@ class Inspector:
             return await asyncio.to_thread(self._look, path, name, role)
 
     def _look(self, path: Path, name: str, role: str) -> dict[str, Any]:
-        receiver, sender = self._context.Pipe(duplex=False)
-        process = self._context.Process(
+        receiver, sender = forks.context().Pipe(duplex=False)
+        process = forks.context().Process(
             target=_answer, args=(sender, str(path), name, role, self._allowance), daemon=True
         )
         with receiver:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from dashboard import forks
 from dashboard.commands import talk
 from dashboard.configuration import gathered
 from dashboard.listen import ListenError, check_port
@@ -47,6 +48,7 @@ def serve(given: Mapping[str, Any]) -> None:
         if settings.has_accounts and not by_provider and not store.accounts.all():
             print("Nobody can log in yet. Make the first account: residua users add NAME --admin", flush=True)
 
+        forks.begin(settings.torch_threads)  # it loads beside this process
         from dashboard.app import create_app
         from dashboard.jobs import JobsError
 

@@ -17,9 +17,13 @@ from collections.abc import Iterator
 import dask
 from distributed import Client, LocalCluster, Security, Status
 from distributed.comm.core import CommClosedError
+from distributed.utils import get_mp_context
+
+from dashboard import forks
 
 CONNECT_SECONDS = 5
 CLOSE_SECONDS = 10
+METHOD = "distributed.worker.multiprocessing-method"
 
 
 class JobsError(RuntimeError):
@@ -41,13 +45,10 @@ def configure(torch_threads: int) -> None:
             # No pages: whoever may see the jobs sees them through Residua.
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],
-            "distributed.worker.multiprocessing-method": "spawn",
-            # OpenMP reads its thread count once, when the process starts.
+            METHOD: "spawn",
             "distributed.nanny.pre-spawn-environ": {
                 **dask.config.get("distributed.nanny.pre-spawn-environ", {}),
-                "OMP_NUM_THREADS": threads,
-                "MKL_NUM_THREADS": threads,
-                "OPENBLAS_NUM_THREADS": threads,
+                **dict.fromkeys(forks.THREADS, threads),
             },
         }
     )
@@ -59,6 +60,10 @@ def start_cluster(n_workers: int, torch_threads: int, memory: int = 0) -> LocalC
     `memory` is what one may take in bytes, 0 for its share of the machine's.
     """
     configure(torch_threads)
+    dask.config.set({METHOD: forks.FITS})
+    if forks.FITS == "forkserver":
+        get_mp_context()  # the first time, Dask says what is to be loaded: what we say comes after that
+        forks.begin(torch_threads)
     try:
         return LocalCluster(
             n_workers=n_workers,

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.request import urlopen
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -110,18 +111,9 @@ def test_a_database_that_is_away_for_a_while_is_told_and_loses_nothing(
         assert "24.5" in json.dumps((store.project(project.id).description or {})["components"])
 
 
-def children_of(server: Server) -> list[int]:
-    """The processes of the fits: those that have a nanny, and use torch."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/status"):
-        try:
-            parent = re.search(r"PPid:\t(\d+)", path.read_text())
-            words = (path.parent / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if parent and int(parent[1]) == server.process and b"spawn_main" in words:
-            found.append(int(path.parent.name))
-    return found
+def workers_of(server: Server) -> list[int]:
+    """The processes of the fits: those that were forked from a process of the server's."""
+    return [one.pid for process in psutil.Process(server.process).children() for one in process.children()]
 
 
 def test_a_worker_and_then_the_server_are_killed_before_a_persons_eyes(
@@ -137,7 +129,7 @@ def test_a_worker_and_then_the_server_are_killed_before_a_persons_eyes(
         expect(under_way).to_contain_text("step")
         while not checkpoint.exists():
             page.wait_for_timeout(100)
-        for process in children_of(server):
+        for process in workers_of(server):
             os.kill(process, signal.SIGKILL)
         expect(under_way).to_contain_text(
             re.compile(

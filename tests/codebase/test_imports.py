@@ -14,7 +14,7 @@ WEB = ("dashboard", "panel", "panel_material_ui", "bokeh", "holoviews", "tornado
 
 BELOW: dict[str, tuple[str, ...]] = {
     # dashboard's parts, from the bottom: each may import those listed for it, and the engine.
-    "jobs": ("jobs", "store", "settings", "references"),
+    "jobs": ("jobs", "store", "settings", "references", "forks"),
     "store": ("store", "settings"),
     "figures": ("figures", "words"),
     "reports": ("reports", "figures", "store", "words"),
