@@ -133,7 +133,7 @@ export function render({model}) {
     all.checked = rows.length > 0 && rows.every((row) => ticked.has(row.id))
     all.onchange = () => { for (const row of rows) if (all.checked) ticked.add(row.id); else ticked.delete(row.id); draw() }
     table.replaceChildren(el("table", {"aria-label": "Runs", class: "runs-table"}, el("thead", {}, el("tr", {}, el("th", {class: "center"}, all), ...COLUMNS.map(head))),
-      el("tbody", {}, ...rows.map(line))), el("p", {class: "muted small", role: "status"}, rows.length === model.rows.length ? `${rows.length} runs.` : `${rows.length} of ${model.rows.length} runs shown.`))
+      el("tbody", {}, ...rows.map(line))), el("p", {class: "muted small", role: "status"}, rows.length === model.rows.length ? `${rows.length} run${rows.length === 1 ? "" : "s"}.` : `${rows.length} of ${model.rows.length} runs shown.`))
   }
   function save() {
     // A spreadsheet must not take a text for a formula.
