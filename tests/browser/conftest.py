@@ -10,7 +10,6 @@ import queue
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -25,9 +24,9 @@ from astropy.io import fits
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.browser.workbench import PATIENCE
+from tests.dashboard import launch
 from tests.dashboard.server import Site
 
-ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -71,25 +70,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextmanager
-def serving(data: Path, *options: str, **more: str) -> Iterator[Server]:
-    """`residua serve` on a data folder, with more in its environment, until the block ends."""
-    command = [
-        sys.executable,
-        "-m",
-        "dashboard.cli",
-        "serve",
-        "--port",
-        "0",
-        "--data-dir",
-        str(data),
-        "--workers",
-        "1",
-        *options,
-    ]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **more}
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+def serving(data: Path, *options: str, way: launch.Way = launch.forked, **more: str) -> Iterator[Server]:
+    """`residua serve` on a data folder, with more in its environment, until the block ends.
+
+    Forked from a process that has loaded everything, but for tests about processes.
+    """
+    command = ["serve", "--port", "0", "--data-dir", str(data), "--workers", "1", *options]
+    process = way(command, {**os.environ, "PYTHONUNBUFFERED": "1", **more}, subprocess.STDOUT)
     lines: queue.Queue[str] = queue.Queue()
     seen: list[str] = []
 
@@ -118,7 +105,7 @@ def serving(data: Path, *options: str, **more: str) -> Iterator[Server]:
     assert not asked, "".join(seen[asked[0] : asked[0] + 60])
 
 
-def _address(process: subprocess.Popen[str], lines: queue.Queue[str], seen: list[str]) -> str:
+def _address(process: launch.Process, lines: queue.Queue[str], seen: list[str]) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:

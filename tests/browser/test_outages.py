@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -19,6 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 from dashboard.store import RunStatus, Store
 from tests.browser.conftest import Server, serving, watched_page
 from tests.browser.workbench import cell, wait_for_image
+from tests.dashboard import launch
 from tests.dashboard.fits import fits_bytes, galaxy, small_project
 from tests.dashboard.postgres import Postgres, binaries, running
 from tests.dashboard.server import Site
@@ -28,7 +30,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 AWAY_SECONDS = 20
 # Some seconds of work in many small steps, as many as fit into an outage.
-LONG = {"draws": 5_000, "warmup": 20, "chains": 2, "start": "here"}
+LONG = {"draws": 3_000, "warmup": 20, "chains": 2, "start": "here"}
 
 
 @pytest.fixture
@@ -123,7 +125,8 @@ def test_a_worker_and_then_the_server_are_killed_before_a_persons_eyes(
         project = small_project(store)
         run = store.create_run(project.id, project.description or {}, "metropolis", LONG | {"draws": 200_000})
         checkpoint = store.run_folder(run.id) / ".checkpoint.npz"
-    with serving(tmp_path / "data") as server, watched_page(browser, server, complaints) as page:
+    begun = partial(serving, tmp_path / "data", way=launch.begun)
+    with begun() as server, watched_page(browser, server, complaints) as page:
         page.goto(f"/fit/{project.id}")
         under_way = page.get_by_role("list", name="Runs under way")
         expect(under_way).to_contain_text("step")
@@ -142,7 +145,7 @@ def test_a_worker_and_then_the_server_are_killed_before_a_persons_eyes(
         os.kill(server.process, signal.SIGKILL)
         expect(state_of_the_server(page)).to_contain_text("The connection to the server is lost.")
         complaints.clear()
-        with serving(tmp_path / "data", "--port", server.url.rpartition(":")[2]):
+        with begun("--port", server.url.rpartition(":")[2]):
             expect(state_of_the_server(page)).to_contain_text("The server answers again")
             page.get_by_role("button", name="Load the page again").click()
             expect(page.get_by_role("table", name="Queue")).to_contain_text("attempt 3")

@@ -7,12 +7,12 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.dashboard import launch
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90
@@ -58,7 +58,7 @@ class Site:
 @dataclass
 class Server(Site):
     data_dir: Path
-    process: subprocess.Popen[str]
+    process: launch.Process
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask the server to stop; returns its exit code."""
@@ -76,15 +76,21 @@ class Server(Site):
 
 
 def start(data_dir: Path, *options: str, **environment: str) -> Server:
+    """A server that was forked from a process that has loaded everything; tests about processes take begin()."""
+    return _started(launch.forked, data_dir, options, environment)
+
+
+def begin(data_dir: Path, *options: str, **environment: str) -> Server:
+    """A server that was begun from nothing, as people begin it."""
+    return _started(launch.begun, data_dir, options, environment)
+
+
+def _started(
+    way: launch.Way, data_dir: Path, options: tuple[str, ...], environment: dict[str, str]
+) -> Server:
     with (data_dir.parent / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard.cli", "serve", "--port", "0", "--workers", "1", *options],
-            cwd=ROOT,
-            env={**os.environ, "RESIDUA_DATA": str(data_dir), **environment},
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
+        arguments = ["serve", "--port", "0", "--workers", "1", *options]
+        process = way(arguments, {**os.environ, "RESIDUA_DATA": str(data_dir), **environment}, log)
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line.startswith("Residua is at http://127.0.0.1:"), (data_dir.parent / "server.log").read_text()

@@ -209,7 +209,7 @@ def test_a_backup_taken_while_fits_run_and_files_arrive_is_whole(tmp_path):
     data, backup, new = tmp_path / "data", tmp_path / "backup", tmp_path / "new" / "data"
     with closing(Store(data)) as store:
         project = small_project(store)
-        running = store.create_run(project.id, project.description, "metropolis", {**LONG, "draws": 5_000})
+        running = store.create_run(project.id, project.description, "metropolis", {**LONG, "draws": 3_500})
         waiting = store.create_run(project.id, project.description, "lm", {})
         first = len(store.files(project.id))
     server, stop, sent = start(data, "--no-example"), threading.Event(), []

@@ -13,7 +13,7 @@ import pytest
 from dashboard.jobs.keeper import CHECKPOINT
 from dashboard.store import Store
 from tests.dashboard.fits import small_project
-from tests.dashboard.server import start
+from tests.dashboard.server import begin
 from tests.dashboard.test_faults import LONG
 from tests.dashboard.waiting import wait_for
 
@@ -24,11 +24,11 @@ def test_a_killed_server_loses_nothing(tmp_path):
     data = tmp_path / "data"
     with closing(Store(data)) as store:
         project = small_project(store)
-        run = store.create_run(project.id, project.description, "metropolis", {**LONG, "draws": 5_000})
+        run = store.create_run(project.id, project.description, "metropolis", {**LONG, "draws": 2_500})
         folder = store.run_folder(run.id)
         files = len(store.files(project.id))
 
-    server = start(data, "--no-example")
+    server = begin(data, "--no-example")
     address = urlsplit(server.url)
     with socket.create_connection((address.hostname, address.port)) as upload:
         upload.sendall(
@@ -42,7 +42,7 @@ def test_a_killed_server_loses_nothing(tmp_path):
     assert server.leftovers, "a killed server cannot clean up"
     assert not (folder / "result.json").exists()
 
-    server = start(data, "--no-example")
+    server = begin(data, "--no-example")
     try:
         assert server.leftovers == []
         with closing(sqlite3.connect(data / "residua.db")) as database:

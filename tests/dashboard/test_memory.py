@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboard.server import projects_of, start
+from tests.dashboard.server import begin, projects_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -80,7 +80,7 @@ def test_what_a_few_survivors_are_spread_over_is_given_back():
 
 @pytest.mark.slow
 def test_a_server_gives_back_what_closed_pages_took(tmp_path: Path):
-    server = start(tmp_path / "data")
+    server = begin(tmp_path / "data")
     process = server.process.pid
     try:
         project = projects_of(server)[0]
