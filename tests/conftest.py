@@ -49,6 +49,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("torture_item", items or [None], ids=ids or ["no shared data"])
 
 
+# The files that take longest, the longest first: begun last, they would leave one of two processes without work.
+LONGEST = [
+    "dashboard/test_learn.py",
+    "dashboard/test_torture.py",
+    "engine/test_fitters.py",
+    "engine/test_calibration.py",
+    "dashboard/test_cluster.py",
+    "dashboard/test_faults.py",
+    "dashboard/test_backup.py",
+    "dashboard/test_killed_server.py",
+    "dashboard/test_memory.py",
+    "engine/test_compiling.py",
+    "engine/test_device.py",
+    "dashboard/test_jobs.py",
+    "browser/test_broken_files.py",
+    "browser/test_compare.py",
+    "browser/test_journeys.py",
+    "browser/test_workbench.py",
+    "browser/test_run_page.py",
+    "browser/test_restart.py",
+]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the browser's tests last: their event loop stays with the thread, and others start one of their own."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    place = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(
+        key=lambda item: (item.get_closest_marker("browser") is not None, place.get(item.path, len(LONGEST)))
+    )

@@ -75,19 +75,8 @@ class Server(Site):
         return list((self.data_dir / "incoming").iterdir())
 
 
-def start(data_dir: Path, *options: str, **environment: str) -> Server:
-    """A server that was forked from a process that has loaded everything; tests about processes take begin()."""
-    return _started(launch.forked, data_dir, options, environment)
-
-
-def begin(data_dir: Path, *options: str, **environment: str) -> Server:
-    """A server that was begun from nothing, as people begin it."""
-    return _started(launch.begun, data_dir, options, environment)
-
-
-def _started(
-    way: launch.Way, data_dir: Path, options: tuple[str, ...], environment: dict[str, str]
-) -> Server:
+def start(data_dir: Path, *options: str, way: launch.Way = launch.forked, **environment: str) -> Server:
+    """A server, forked from a process that has loaded everything but for tests about processes."""
     with (data_dir.parent / "server.log").open("w") as log:
         arguments = ["serve", "--port", "0", "--workers", "1", *options]
         process = way(arguments, {**os.environ, "RESIDUA_DATA": str(data_dir), **environment}, log)

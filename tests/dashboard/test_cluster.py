@@ -30,8 +30,6 @@ from tests.dashboard.server import ROOT
 from tests.dashboard.test_faults import LONG
 from tests.dashboard.waiting import ended, wait_for
 
-pytestmark = pytest.mark.alone
-
 
 @dataclass
 class Certificates:

@@ -8,16 +8,13 @@ import sqlite3
 from contextlib import closing
 from urllib.parse import urlsplit
 
-import pytest
-
 from dashboard.jobs.keeper import CHECKPOINT
 from dashboard.store import Store
+from tests.dashboard import launch
 from tests.dashboard.fits import small_project
-from tests.dashboard.server import begin
+from tests.dashboard.server import start
 from tests.dashboard.test_faults import LONG
 from tests.dashboard.waiting import wait_for
-
-pytestmark = pytest.mark.alone
 
 
 def test_a_killed_server_loses_nothing(tmp_path):
@@ -28,7 +25,7 @@ def test_a_killed_server_loses_nothing(tmp_path):
         folder = store.run_folder(run.id)
         files = len(store.files(project.id))
 
-    server = begin(data, "--no-example")
+    server = start(data, "--no-example", way=launch.begun)
     address = urlsplit(server.url)
     with socket.create_connection((address.hostname, address.port)) as upload:
         upload.sendall(
@@ -42,7 +39,7 @@ def test_a_killed_server_loses_nothing(tmp_path):
     assert server.leftovers, "a killed server cannot clean up"
     assert not (folder / "result.json").exists()
 
-    server = begin(data, "--no-example")
+    server = start(data, "--no-example", way=launch.begun)
     try:
         assert server.leftovers == []
         with closing(sqlite3.connect(data / "residua.db")) as database:
