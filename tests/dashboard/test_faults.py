@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import re
@@ -62,35 +61,6 @@ def start_sampling(jobs: Jobs, store: Store, **more: Any) -> Run:
     )
     wait_for(lambda: drawing() and kept(store, run))
     return run
-
-
-def test_a_fit_whose_worker_is_killed_goes_on_from_its_checkpoint(jobs, store):
-    run = start_sampling(jobs, store)
-    small = small_project(store)
-    waiting = jobs.submit(small.id, small.description)
-    signal_workers(signal.SIGKILL)
-    wait_for(lambda: store.run(run.id).attempts == 2 or store.run(run.id).status is RunStatus.QUEUED)
-    run = ended(jobs, store, run)
-    assert run.status is RunStatus.FINISHED, run.message
-    assert run.attempts == 2
-    messages = [event["message"] for event in jobs.events(run.id) if event["type"] == "state"]
-    assert any(
-        "The worker process ended in the middle of this fit. It goes on from its last checkpoint" in one
-        and "attempt 2 of 2" in one
-        for one in messages
-    )
-    record = json.loads((store.run_folder(run.id) / "result.json").read_text())
-    assert record["options"]["draws"] == LONG["draws"]
-    assert any("are from the run that this one goes on from" in note for note in record["notes"])
-    assert record["history"]["step"] == sorted(record["history"]["step"]), "counted through"
-    assert ended(jobs, store, waiting).status is RunStatus.FINISHED, "and nobody else is harmed"
-    assert {path.name for path in store.run_folder(run.id).iterdir()} == {
-        "result.json",
-        "images.fits",
-        "parameters.ecsv",
-        "fit.yaml",
-        "draws.nc",
-    }
 
 
 def test_a_fit_that_ends_its_worker_each_time_fails_with_the_reason(jobs, store, monkeypatch):

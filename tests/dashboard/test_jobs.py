@@ -119,20 +119,6 @@ def test_cancel_ends_a_fit_within_two_seconds(jobs, store):
     assert took[-1] < allowed[-1], (took, allowed)
 
 
-def test_a_waiting_fit_is_cancelled_at_once(jobs, store):
-    slow, small = slow_project(store), small_project(store)
-    first = jobs.submit(slow.id, slow.description)
-    second = jobs.submit(small.id, small.description)
-    third = jobs.submit(small.id, small.description)
-    wait_for(lambda: stepped(jobs, first))
-    assert store.run(second.id).status is RunStatus.QUEUED
-    jobs.cancel(second.id)
-    assert ended(jobs, store, second).status is RunStatus.CANCELLED
-    assert store.run(first.id).status is RunStatus.RUNNING
-    jobs.cancel(first.id)
-    assert ended(jobs, store, third).status is RunStatus.FINISHED, "the queue goes on"
-
-
 def test_a_hanging_fit_is_ended_with_its_worker(jobs, store, monkeypatch):
     monkeypatch.setattr(jobs.dispatcher, "cancel_grace", 0.05)
     slow, small = slow_project(store), small_project(store)
@@ -213,40 +199,6 @@ def test_events_of_an_earlier_server_come_from_disk(jobs, store):
     assert events[0]["type"] == "step"
     assert events[-1]["status"] == "finished"
     assert events[-2]["chi2_dof"] == pytest.approx(run.chi2_dof)
-
-
-def test_a_new_server_goes_on_with_what_ran_and_what_waited(tmp_path):
-    store = Store(tmp_path)
-    project = small_project(store)
-    running = store.create_run(project.id, project.description, "lm", {})
-    store.advance_run(running.id, RunStatus.RUNNING)
-    waiting = store.create_run(project.id, project.description, "lm", {})
-    jobs = Jobs(store, n_workers=1)
-    try:
-        assert ended(jobs, store, running).status is RunStatus.FINISHED
-        assert store.run(running.id).attempts == 2
-        assert ended(jobs, store, waiting).status is RunStatus.FINISHED
-        slow = slow_project(store)
-        last = jobs.submit(slow.id, slow.description)
-        behind = jobs.submit(slow.id, slow.description)
-        wait_for(lambda: stepped(jobs, last))
-    finally:
-        jobs.close()
-        jobs.close()
-    assert store.run(last.id).status is RunStatus.QUEUED
-    assert store.run(last.id).attempts == 0, "stopping the server is not the fit's doing"
-    assert "goes on from where it was" in store.run(last.id).message
-    assert (store.run_folder(last.id) / ".checkpoint.npz").exists()
-    assert store.run(behind.id).status is RunStatus.QUEUED
-    jobs = Jobs(store, n_workers=1)
-    try:
-        wait_for(lambda: stepped(jobs, last))
-        assert store.run(last.id).attempts == 1, (
-            "the new server's worker takes the attempt that was given back"
-        )
-    finally:
-        jobs.close()
-    store.close()
 
 
 def test_a_run_that_outlived_its_server_is_recorded(tmp_path):
