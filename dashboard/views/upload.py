@@ -10,7 +10,7 @@ from dashboard.views.component import Component, script, styles
 class Upload(Component):
     """Sends files to the upload route.
 
-    Messages: start (``name``; answer by setting ``target``), done (``taken``, ``refused``).
+    Messages: start (``name``; answer by setting ``target``), done (``taken``).
     """
 
     changing = "button, input"

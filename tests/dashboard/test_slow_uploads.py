@@ -121,5 +121,14 @@ def test_nobody_takes_longer_than_the_most(server, project):
     wait_for(lambda: server.leftovers == [], 5)
 
 
+def test_those_who_hang_up_when_all_has_come_leave_nothing_half_done(server, project):
+    data = fits_bytes(galaxy(300))
+    for pause in (0.0, 0.02, 0.05, 0.1, 0.2):
+        with closing(begin(server, project, len(data), data)):
+            time.sleep(pause)
+    assert server.upload(project, fits_bytes(galaxy(16))).status == 201
+    wait_for(lambda: server.leftovers == [], 5)
+
+
 def test_they_are_not_logged_as_errors(server):
     assert "ERROR" not in (Path(server.data_dir).parent / "server.log").read_text()
