@@ -187,9 +187,9 @@ def test_a_new_server_goes_on_with_what_ran_and_what_waited(empty):
         assert ended(jobs, empty, running).status is RunStatus.FINISHED
         assert empty.run(running.id).attempts == 2
         assert ended(jobs, empty, waiting).status is RunStatus.FINISHED
-        slow = slow_project(empty)
-        last = jobs.submit(slow.id, slow.description)
-        behind = jobs.submit(slow.id, slow.description)
+        # In small steps: a server that stops waits only some seconds for the one that a fit is in.
+        last = jobs.submit(project.id, project.description, "metropolis", {**LONG, "draws": 100_000})
+        behind = jobs.submit(project.id, project.description)
         wait_for(lambda: stepped(jobs, last))
     finally:
         jobs.close()
