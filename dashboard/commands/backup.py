@@ -67,6 +67,6 @@ def _sentences(verb: str, folder: Path, report: Report) -> str:
     if report.damaged:
         text += (
             f"\nMissing or changed on disk, so not usable: {', '.join(report.damaged)}. "
-            "Upload the same files again: that mends them."
+            "Upload such a file again, which mends it; run such a fit again."
         )
     return text

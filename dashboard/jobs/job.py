@@ -5,6 +5,7 @@ from __future__ import annotations
 from dashboard.jobs.limits import Limits
 from dashboard.jobs.worker import Job
 from dashboard.store import Run, Store, StoreError
+from dashboard.store.files import CONTENTS
 from dashboard.store.references import map_references
 
 
@@ -28,6 +29,7 @@ def job_of(store: Store, run: Run, limits: Limits, torch_threads: int, *, gpu: b
         fitter=run.fitter,
         options=run.options,
         folder=str(store.run_folder(run.id)),
+        contents=str(store.data_dir / CONTENTS),
         hashes={str(files[one].path): files[one].sha256 for one in sorted(used)},
         names={str(files[one].path): files[one].name for one in sorted(used)},
         torch_threads=torch_threads,

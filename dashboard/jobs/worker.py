@@ -22,6 +22,7 @@ from dashboard.jobs.keeper import Keeper, counted_through
 from dashboard.jobs.limits import too_large, too_long
 from dashboard.jobs.watch import Reason, Watch, claim
 from dashboard.store.files import sha256_of
+from dashboard.store.results import keep_results
 from engine.checkpoint import Checkpoint, joined
 
 TOPIC = "residua-runs"
@@ -49,7 +50,8 @@ logger = logging.getLogger("residua.worker")
 class Job(TypedDict):
     """One run's work order; plain values only, since it crosses processes.
 
-    `seconds` and `memory` (bytes) are what the whole fit may take, 0 for no limit; `attempt` counts from 1.
+    `contents` is the folder of contents by their hashes; `seconds` and `memory` (bytes) are what the whole fit may
+    take, 0 for no limit; `attempt` counts from 1.
     """
 
     run: str
@@ -57,6 +59,7 @@ class Job(TypedDict):
     fitter: str
     options: dict[str, Any]
     folder: str
+    contents: str
     hashes: dict[str, str]
     names: dict[str, str]
     torch_threads: int
@@ -143,6 +146,7 @@ def _fit(job: Job) -> Outcome:
         reporter.finish()
         result = joined(keeper.before, result, job["options"])
         engine.write_run(folder, problem, result, source_names=job["names"])
+        keep_results(folder, Path(job["contents"]))
     keeper.forget()
     cancelled = result.status is engine.Status.CANCELLED
     sentence = (

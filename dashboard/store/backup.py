@@ -3,7 +3,7 @@
 residua-backup.json        layout of the tables, time, counts
 tables/project.jsonl       one record a line; one file a table
 files/ab/ab12...           contents by SHA-256, checked on the way in and out
-runs/<run id>/             what ended runs wrote
+runs/<run id>/             what ended runs wrote, checked where its hashes are written down there
 """
 
 from __future__ import annotations
@@ -27,19 +27,18 @@ from dashboard.store.lock import FolderLock
 from dashboard.store.migrations import UnknownLayout, layout_of, migrate, newest
 from dashboard.store.names import is_id
 from dashboard.store.records import RunStatus
+from dashboard.store.results import PASSING, adopt, sums_of
 
 MANIFEST = "residua-backup.json"
 FORMAT = 1
 # Of one database, not of what is in it; and who was logged in, or failed to, when the backup was made.
 _OWN_TABLES = ("meta", "alembic_version", "login", "attempt")
-# Flags and caches of a run folder, and files on their way.
-_NOT_KEPT = shutil.ignore_patterns(".*", "cancel", "all.zip")
 Rows = dict[str, list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was backed up or restored; `damaged` names the files whose content was lost or changed on disk."""
+    """What was backed up or restored; `damaged` names the files and results that were lost or changed on disk."""
 
     projects: int
     files: int
@@ -113,8 +112,8 @@ def restore(
                         f"{name_of(engine)} has records already. Restore into a new data folder and, for Postgres, "
                         "an empty database."
                     )
-                Files(data_dir)
-                report = _copy(rows, source, data_dir, on_copied)
+                contents = Files(data_dir).root
+                report = _copy(rows, source, data_dir, on_copied, lambda path: adopt(path, contents))
                 migrate(connection, layout)
                 _insert(connection, rows)
                 finish(connection, data_dir)
@@ -185,8 +184,17 @@ def _insert(connection: Connection, rows: Rows) -> None:
             connection.execute(table.insert(), records)
 
 
-def _copy(rows: Rows, source: Path, target: Path, on_copied: Callable[[int], None]) -> Report:
-    """Copy the contents and run folders that the records name; contents that are not what they were are told."""
+def _copy(
+    rows: Rows,
+    source: Path,
+    target: Path,
+    on_copied: Callable[[int], None],
+    hash_of: Callable[[Path], str] = sha256_of,
+) -> Report:
+    """Copy the contents and run folders that the records name; what is not what it was is told.
+
+    `hash_of` gives the SHA-256 of a copied result, and may put it where it belongs.
+    """
     damaged: list[str] = []
     size = count = 0
     names: dict[str, str] = {}
@@ -208,16 +216,43 @@ def _copy(rows: Rows, source: Path, target: Path, on_copied: Callable[[int], Non
             damaged.append(name)
         count += 1
         on_copied(count)
+    titles = {record["id"]: record["title"] for record in rows.get("project", [])}
     for record in rows.get("run", []):
         part = Path("runs") / record["id"]
         if not is_id(record["id"]):
             raise StoreError(f"{record['id'][:40]!r} is no run's name: this backup was changed.")
         if RunStatus(record["status"]).ended and (source / part).is_dir():
-            shutil.copytree(source / part, target / part, ignore=_NOT_KEPT, dirs_exist_ok=True)
+            changed = _copy_results(source / part, target / part, hash_of)
+            damaged += [
+                f"{name} of run {record.get('number') or record['id']} of {titles[record['project_id']]}"
+                for name in changed
+            ]
             size += bytes_below(target / part)
         count += 1
         on_copied(count)
     return Report(len(rows.get("project", [])), len(names), len(rows.get("run", [])), size, tuple(damaged))
+
+
+def _copy_results(source: Path, target: Path, hash_of: Callable[[Path], str]) -> list[str]:
+    """Copy the folder of a run; the names of the files in it that are lost or changed."""
+    shutil.copytree(
+        source, target, ignore=shutil.ignore_patterns(*PASSING), copy_function=_copy_anew, dirs_exist_ok=True
+    )
+    changed = []
+    for name, sha256 in sums_of(target).items():
+        try:
+            sound = hash_of(target / name) == sha256
+        except OSError:
+            sound = False
+        if not sound:
+            changed.append(name)
+    return changed
+
+
+def _copy_anew(source: str, target: str) -> None:
+    """Copy a file, not into one that is there from an earlier try: that may be a content by now."""
+    Path(target).unlink(missing_ok=True)
+    shutil.copyfile(source, target)
 
 
 def _checked_hash(sha256: str) -> str:

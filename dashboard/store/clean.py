@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from dashboard.store.database import connect, name_of
 from dashboard.store.errors import StoreError
-from dashboard.store.files import bytes_below
+from dashboard.store.files import CONTENTS, bytes_below, in_a_run
 from dashboard.store.migrations import layout_of
 from dashboard.store.models import FileRow, RunRow
 
@@ -36,7 +36,7 @@ def clean(data_dir: Path, database: str = "", *, dry_run: bool = False) -> list[
     What is younger than an hour stays, an upload for a day: its record may be on its way. StoreError when there are no
     records: then nothing could be told from what is needed.
     """
-    if not (data_dir / "files").is_dir() or not (database or (data_dir / "residua.db").is_file()):
+    if not (data_dir / CONTENTS).is_dir() or not (database or (data_dir / "residua.db").is_file()):
         raise StoreError(f"There is no Residua data in {data_dir}. Name its folder with --data-dir.")
     engine = connect(data_dir, database)
     try:
@@ -51,13 +51,13 @@ def clean(data_dir: Path, database: str = "", *, dry_run: bool = False) -> list[
 
 def _leftovers(data_dir: Path, connection: Connection, now: float) -> Iterator[Leftover]:
     # The folders are read before the records: what comes meanwhile has its record by then, or is young.
-    contents = _old(data_dir / "files", "??/*", now - HOUR)
+    contents = _old(data_dir / CONTENTS, "??/*", now - HOUR)
     folders = _old(data_dir / "runs", "*", now - HOUR)
     uploads = _old(data_dir / "incoming", "*", now - DAY)
     hashes = set(connection.scalars(select(FileRow.sha256)))
     runs = set(connection.scalars(select(RunRow.id)))
     for path in contents:
-        if path.name not in hashes:
+        if path.name not in hashes and not in_a_run(path):
             yield Leftover(CONTENT, path, bytes_below(path))
     for path in folders:
         if path.name not in runs:
@@ -77,7 +77,7 @@ def _old(folder: Path, pattern: str, before: float) -> list[Path]:
 
 def _removed(one: Leftover) -> bool:
     try:
-        if one.kind == CONTENT and one.path.stat().st_mtime > time.time() - HOUR:
+        if one.kind == CONTENT and (one.path.stat().st_mtime > time.time() - HOUR or in_a_run(one.path)):
             return False  # the same content came again meanwhile
         if one.path.is_dir():
             shutil.rmtree(one.path)

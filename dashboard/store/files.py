@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+# Below a data folder.
+CONTENTS = "files"
 _CHUNK = 1 << 20
 
 
@@ -91,7 +93,7 @@ class Files:
     """The folder of contents below a data folder."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.root = data_dir / "files"
+        self.root = data_dir / CONTENTS
         self.incoming = data_dir / "incoming"
         # Only one server uses a data folder, so what lies here belongs to uploads that a crash ended.
         shutil.rmtree(self.incoming, ignore_errors=True)
@@ -116,8 +118,16 @@ class Files:
             return incoming.commit()
 
     def remove(self, sha256: str) -> None:
-        """Delete a content; the caller knows that nothing refers to it."""
-        self.path(sha256).unlink(missing_ok=True)
+        """Delete a content that no run has; the caller knows that no file of a project refers to it."""
+        if not in_a_run(self.path(sha256)):
+            self.path(sha256).unlink(missing_ok=True)
+
+
+def in_a_run(content: Path) -> bool:
+    """Whether a content is a run's result too (dashboard.store.results)."""
+    with suppress(OSError):
+        return content.stat().st_nlink > 1
+    return False
 
 
 def bytes_below(path: Path) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +16,7 @@ from dashboard.store.models import FileRow, ProjectRow, RunRow
 from dashboard.store.names import is_id
 from dashboard.store.people import Reach, Who
 from dashboard.store.reach import check
+from dashboard.store.results import sums_of
 
 Row = TypeVar("Row", ProjectRow, FileRow, RunRow)
 
@@ -44,8 +47,15 @@ class Part:
         self._permit(session, row.id if isinstance(row, ProjectRow) else row.project_id, need, noun)
         return row
 
+    def _remove_results(self, run_ids: Iterable[str]) -> None:
+        """Remove the folders of runs that have no record any more, and the contents that only they had."""
+        for run_id in run_ids:
+            results = set(sums_of(self._runs / run_id).values())
+            shutil.rmtree(self._runs / run_id, ignore_errors=True)
+            self._forget(results)
+
     def _forget(self, hashes: set[str]) -> None:
-        """Remove those of the contents that no file refers to."""
+        """Remove those of the contents that neither a file nor a run refers to."""
         for sha256 in hashes:
             with self._session.begin() as session:
                 if session.scalar(select(func.count()).where(FileRow.sha256 == sha256)) == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -80,8 +79,7 @@ class Projects(Part):
             hashes = set(session.scalars(select(FileRow.sha256).where(FileRow.project_id == project_id)))
             session.execute(delete(ProjectRow).where(ProjectRow.id == project_id))
             run_ids = [run.id for run in runs]
-        for run_id in run_ids:
-            shutil.rmtree(self._runs / run_id, ignore_errors=True)
+        self._remove_results(run_ids)
         self._forget(hashes)
 
     def reach(self, project_id: str) -> Reach:

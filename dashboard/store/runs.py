@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -159,8 +158,7 @@ class Runs(Part):
         self._only_inside()
         with self._session.begin() as session:
             purged = list(session.scalars(delete(RunRow).where(RunRow.deleted < before).returning(RunRow.id)))
-        for run_id in purged:
-            shutil.rmtree(self._runs / run_id, ignore_errors=True)
+        self._remove_results(purged)
         return purged
 
     def run_folder(self, run_id: str) -> Path:

@@ -1,8 +1,8 @@
 """The one owner of a data folder: its database, its file contents and its run folders.
 
     residua.db                 projects, files, runs (SQLite; a lab may keep them in Postgres)
-    files/ab/ab12...           contents by SHA-256
-    runs/<run id>/             what a run wrote: result.json, images.fits, parameters.ecsv, fit.yaml
+    files/ab/ab12...           contents by SHA-256: uploads, and results by links to what lies in
+    runs/<run id>/             what a run wrote: result.json, images.fits, parameters.ecsv, fit.yaml, SHA256SUMS
     incoming/                  uploads on their way
 
 Calls may come from any thread. Each is one short transaction. What `seen_by` gives is the same store for somebody: each

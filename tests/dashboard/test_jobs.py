@@ -72,7 +72,7 @@ def test_outputs_name_files_as_people_do(jobs, store):
     run = ended(jobs, store, jobs.submit(project.id, project.description))
     folder = store.run_folder(run.id)
     names = {path.name for path in folder.iterdir()}
-    assert names == {"result.json", "images.fits", "parameters.ecsv", "fit.yaml"}
+    assert names == {"result.json", "images.fits", "parameters.ecsv", "fit.yaml", "SHA256SUMS"}
     for name in ("result.json", "fit.yaml"):
         text = (folder / name).read_text()
         assert "galaxy.fits" in text

@@ -174,6 +174,7 @@ def test_a_fit_whose_worker_is_killed_goes_on_from_its_checkpoint(jobs, store):
         "parameters.ecsv",
         "fit.yaml",
         "draws.nc",
+        "SHA256SUMS",
     }
 
 
