@@ -31,6 +31,8 @@ class UploadHandler(ApiHandler):
     _incoming: Incoming | None = None
     _refusal: Exception | None = None
     _received = 0
+    _keeping = False
+    _gone = False
     _clock: asyncio.TimerHandle | None = None
     _project = ""
     _role = ""
@@ -106,11 +108,14 @@ class UploadHandler(ApiHandler):
         self._stop_clock()
         if self._refusal is not None or self._incoming is None:
             raise self._refusal or RuntimeError("no file was begun")
+        self._keeping = True
         await asyncio.to_thread(self._incoming.close)
         if self._incoming.size == 0:
             raise RefusedError(422, f"{self._name} is empty. Choose another file.")
         await asyncio.to_thread(self.services.check_room, self._project, self._incoming.size)
         found = await self._inspector.look(self._incoming.path, self._name, self._role)
+        if self._gone:
+            return  # stopped at the last moment: on_finish leaves nothing of it
         blob = await asyncio.to_thread(self._incoming.commit)
         file = await asyncio.to_thread(
             self.services.store.add_blob, self._project, found["role"], self._name, blob
@@ -136,7 +141,9 @@ class UploadHandler(ApiHandler):
     def on_connection_close(self) -> None:
         super().on_connection_close()  # which ends what waits for the rest of the file
         self._stop_clock()
-        self._discard()
+        self._gone = True
+        if not self._keeping:  # what is being looked into is needed until that is over
+            self._discard()
 
     def _stop_clock(self) -> None:
         if self._clock is not None:
