@@ -57,6 +57,7 @@ LONGEST = [
     "engine/test_calibration.py",
     "dashboard/test_cluster.py",
     "dashboard/test_faults.py",
+    "dashboard/test_queue.py",
     "dashboard/test_backup.py",
     "dashboard/test_killed_server.py",
     "dashboard/test_memory.py",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import stat
 import tempfile
 import zipfile
 from pathlib import Path
@@ -71,7 +73,14 @@ def _archive(folder: Path, prefix: str) -> Path:
         ):
             for file in DOWNLOADS:
                 if (folder / file).is_file():
-                    archive.write(folder / file, f"{prefix}/{file}")
+                    # What is unpacked is to be worked with, and a result here may only be read.
+                    entry = zipfile.ZipInfo.from_file(folder / file, f"{prefix}/{file}")
+                    entry.compress_type, entry.external_attr = (
+                        zipfile.ZIP_DEFLATED,
+                        (stat.S_IFREG | 0o644) << 16,
+                    )
+                    with (folder / file).open("rb") as result, archive.open(entry, "w") as packed:
+                        shutil.copyfileobj(result, packed, _CHUNK)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

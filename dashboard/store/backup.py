@@ -252,7 +252,7 @@ def _copy_results(source: Path, target: Path, hash_of: Callable[[Path], str]) ->
 def _copy_anew(source: str, target: str) -> None:
     """Copy a file, not into one that is there from an earlier try: that may be a content by now."""
     Path(target).unlink(missing_ok=True)
-    shutil.copyfile(source, target)
+    shutil.copy2(source, target)
 
 
 def _checked_hash(sha256: str) -> str:

@@ -57,7 +57,8 @@ def _leftovers(data_dir: Path, connection: Connection, now: float) -> Iterator[L
     hashes = set(connection.scalars(select(FileRow.sha256)))
     runs = set(connection.scalars(select(RunRow.id)))
     for path in contents:
-        if path.name not in hashes and not in_a_run(path):
+        # A name with a dot is one that a link had on its way, where that was cut off.
+        if path.name not in hashes and (path.name.startswith(".") or not in_a_run(path)):
             yield Leftover(CONTENT, path, bytes_below(path))
     for path in folders:
         if path.name not in runs:
@@ -77,7 +78,7 @@ def _old(folder: Path, pattern: str, before: float) -> list[Path]:
 
 def _removed(one: Leftover) -> bool:
     try:
-        if one.kind == CONTENT and (one.path.stat().st_mtime > time.time() - HOUR or in_a_run(one.path)):
+        if one.kind == CONTENT and one.path.stat().st_mtime > time.time() - HOUR:
             return False  # the same content came again meanwhile
         if one.path.is_dir():
             shutil.rmtree(one.path)

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import Server, serving, watched_page
 from tests.browser.workbench import choose_files, wait_for_image
 
-pytestmark = [pytest.mark.browser, pytest.mark.alone]
+pytestmark = pytest.mark.browser
 
 # So that 4 MB take some ten seconds.
 SLOW = 400_000

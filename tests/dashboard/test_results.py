@@ -128,8 +128,10 @@ def test_cleaning_up_takes_only_what_neither_a_file_nor_a_run_has(store, project
     alone = place(store, b"of nobody")
     alone.parent.mkdir(exist_ok=True)
     alone.write_bytes(b"of nobody")
+    cut_off = alone.with_name(".half a link")
+    cut_off.hardlink_to(store.run_folder(run.id) / "images.fits")
     age(store)
-    assert {one.path for one in clean(store.data_dir, database)} == {alone, nobodys}
+    assert {one.path for one in clean(store.data_dir, database)} == {alone, nobodys, cut_off}
     assert {one.path for one in clean(store.data_dir, database)} == {
         place(store, b"of a run without a record")
     }

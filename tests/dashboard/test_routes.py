@@ -270,8 +270,9 @@ def test_the_files_of_a_run_can_be_downloaded(run):
     assert record["chi2_dof"] <= 1.0127
     for _ in range(2):
         answer = server.request("GET", f"/api/runs/{identifier}/files/all.zip")
-        names = zipfile.ZipFile(io.BytesIO(answer.body)).namelist()
-        assert {Path(name).name for name in names} == {
+        entries = zipfile.ZipFile(io.BytesIO(answer.body)).infolist()
+        assert {entry.external_attr >> 16 & 0o777 for entry in entries} == {0o644}, "to be worked with"
+        assert {Path(entry.filename).name for entry in entries} == {
             "result.json",
             "images.fits",
             "parameters.ecsv",
