@@ -23,7 +23,7 @@ from tests.dashboard.waiting import SECONDS, ended, stepped, wait_for
 
 OFTEN = Limits(checkpoint_seconds=0.1, retries=1)
 # Some seconds of work in many small steps.
-LONG: dict[str, Any] = {"draws": 1500, "warmup": 20, "chains": 2, "start": "here"}
+LONG: dict[str, Any] = {"draws": 800, "warmup": 20, "chains": 2, "start": "here"}
 
 
 @pytest.fixture(scope="module")
