@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import gc
 import logging
 import os
 import secrets
@@ -85,14 +84,13 @@ class App:
         if hasattr(signal, "SIGUSR1"):  # where each thread is, for whoever asks why a server does not go on
             faulthandler.register(signal.SIGUSR1)
         self._housekeeping.start()
-        self._giving_back.start()
+        pn.state.on_session_created(self._giving_back.opened)
         pn.state.on_session_destroyed(self._giving_back.closed)
         try:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: loop.add_callback_from_signal(loop.stop))
             self.server.start()
-            # What is loaded by now stays: Panel collects garbage when a session ends, and need not walk through it.
-            gc.freeze()
+            self._giving_back.start()
             # The address is what a person (and a test) waits for.
             loop.add_callback(lambda: print(f"Residua is at {self.url}", flush=True))  # noqa: T201
             if self.services.settings.open_browser:

@@ -9,6 +9,7 @@ the next one is: in a crowd, the first ones come soon and nobody waits for all.
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import threading
 from collections.abc import Callable
@@ -51,6 +52,7 @@ def _make_pages() -> None:
             except BaseException as error:  # whoever asked for it is told
                 made.set_exception(error)
         del made, make  # what was made is not kept until the next page
+        gc.freeze()  # nor is it looked through for garbage: dashboard.giving_back
 
 
 class PageApplication(Application):

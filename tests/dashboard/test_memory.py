@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 from typing import IO
 
 import pytest
 
+from dashboard.giving_back import LEAST, GivingBack
 from tests.dashboard.server import ROOT, projects_of, start
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -83,6 +86,39 @@ def test_what_a_few_survivors_are_spread_over_is_given_back():
     before, full, after = map(float, run(CROWD)[1])
     assert full - before > 50
     assert after - before < 0.2 * (full - before)
+
+
+class Page:
+    """Full of cycles, as pages are."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_closed_pages_are_looked_for_when_enough_were_closed_or_none_is_open():
+    giving_back = GivingBack()
+    try:
+        for open_pages, closed_pages, gone in (
+            (20, 1, False),
+            (20, LEAST, True),
+            (2, 1, False),
+            (1, 1, True),
+        ):
+            page = Page()
+            left = weakref.ref(page)
+            gc.freeze()  # as when a page was made
+            del page
+            for _ in range(open_pages):
+                giving_back.opened(None)
+            for _ in range(closed_pages):
+                giving_back.closed(None)
+            gc.collect()
+            assert left() is not None, "what is old is not walked through"
+            giving_back._round()
+            assert (left() is None) is gone, (open_pages, closed_pages)
+            giving_back = GivingBack()
+    finally:
+        gc.unfreeze()
 
 
 def impatient(
