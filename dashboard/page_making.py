@@ -118,9 +118,6 @@ class _EachItsOwn:
         self._items.set(tuple(rest))
         return last
 
-    def clear(self) -> None:
-        self._items.set(())
-
     def __len__(self) -> int:
         return len(self._items.get())
 

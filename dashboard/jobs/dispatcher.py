@@ -256,11 +256,12 @@ class Dispatcher:
 
     def _settle(self, run: Run, end: End) -> None:
         """Record an end, or put a run whose worker went away back into the queue."""
-        if end.outcome is not None and end.outcome["status"] == LEFT:
-            self._put_back(run)
-            return
         folder = self._store.run_folder(run.id)
         active = self._active.get(run.id)
+        if active is not None and end.outcome is not None and end.outcome["status"] == LEFT:
+            unclaim(folder, active.attempt)
+            self._put_back(run)
+            return
         cancelled = (folder / CANCEL_FLAG).exists() or (active is not None and active.cancel_at is not None)
         found = endings.on_disk(folder) if end.outcome is None else None
         verdict = found or endings.verdict(
@@ -281,15 +282,16 @@ class Dispatcher:
 
     def _put_back(self, run: Run) -> None:
         """Have a run that was left go on later; that it was is not the fit's doing, so the attempt does not count."""
-        active = self._active.get(run.id)
-        if active is not None:
-            unclaim(self._store.run_folder(run.id), active.attempt)
+        attempt = self._active[run.id].attempt
         self._forget(run)
         why = endings.PUT_BACK if self._closed else endings.LEFT_WORKER
         again = self._store.advance_run(run.id, RunStatus.QUEUED, message=why)
-        if again is not None:
+        if again is None:
+            return
+        # Where a process may still be at it, the next one needs a number of its own.
+        if not is_claimed(self._store.run_folder(run.id), attempt):
             self._store.queue.give_back_attempt(run.id)
-            self._hub.publish(run.id, state_event(again))
+        self._hub.publish(run.id, state_event(again))
 
     def _end(self, run: Run, verdict: Verdict) -> None:
         folder = self._store.run_folder(run.id)
@@ -395,16 +397,13 @@ class Dispatcher:
                 break
             time.sleep(0.02)
         for run_id, active in list(self._active.items()):
-            run, folder = self._store.run(run_id), self._store.run_folder(run_id)
+            run = self._store.run(run_id)
             if active.future.status == "finished":
                 end = endings.of_future(active.future)
                 if end.outcome is not None and end.outcome["status"] != LOST:
                     self._settle(run, end)
                     continue
-            again = self._store.advance_run(run_id, RunStatus.QUEUED, message=endings.PUT_BACK)
-            # Where a process may still be at it, the next one needs a number of its own.
-            if again is not None and not is_claimed(folder, active.attempt):
-                self._store.queue.give_back_attempt(run_id)
+            self._put_back(run)
 
     # --- what workers say, on the Dask client's own thread
 

@@ -64,9 +64,8 @@ class Session:
 
     async def open(self) -> None:
         """Show the project: its files and its description."""
-        reading, self._reading = self._reading, None
-        found = asyncio.to_thread(self._read) if reading is None else asyncio.wrap_future(reading)
-        description, opened, error = await found
+        reading, self._reading = self._reading or _readers.submit(self._read), None
+        description, opened, error = await asyncio.wrap_future(reading)
         if error:
             self.state.param.update(description=description, opened=Opened(), error=error)
         else:

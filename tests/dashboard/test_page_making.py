@@ -37,7 +37,7 @@ def served() -> Iterator[tuple[str, list[tuple[str, str]]]]:
         return pn.pane.HTML("<p>Here</p>")
 
     prepare()
-    ready, address = threading.Event(), []
+    ready, started = threading.Event(), []
 
     def run() -> None:
         async def serve() -> None:
@@ -52,7 +52,7 @@ def served() -> Iterator[tuple[str, list[tuple[str, str]]]]:
             )
             server.start()
             stop = asyncio.Event()
-            address.extend([f"http://127.0.0.1:{server.port}/", server, IOLoop.current(), stop])
+            started.extend([f"http://127.0.0.1:{server.port}/", IOLoop.current(), stop])
             ready.set()
             await stop.wait()
             server.stop()
@@ -62,7 +62,7 @@ def served() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     thread = threading.Thread(target=run, name="loop")
     thread.start()
     assert ready.wait(30)
-    url, _, loop, stop = address
+    url, loop, stop = started
     try:
         yield url, done
     finally:
