@@ -13,7 +13,7 @@ from typing import Any
 
 # Before Panel and Bokeh are imported: every script and style comes from this server, none from a CDN.
 os.environ["BOKEH_RESOURCES"] = "server"
-# Walking through a page for what a programmer may have meant otherwise takes a sixth of the time that making it does.
+# Else each page that is made is walked through for what a programmer may have meant otherwise, while somebody waits.
 os.environ.setdefault("BOKEH_VALIDATE_DOC", "no")
 
 import panel as pn

@@ -1,8 +1,8 @@
 """What a server does after pages were closed: find what is left of them, and give their memory back to the machine.
 
 A page is full of cycles, so only Python's collector of garbage finds one that was closed; and whenever that walks
-through what is old, it walks through all pages that are open while everybody waits: most of a second with 50. So pages
-are kept out of its way once they are made (gc.freeze in dashboard.page_making), and walked through only when nobody has
+through what is old, it walks through all pages that are open while everybody waits, the longer the more. So pages are
+kept out of its way once they are made (gc.freeze in dashboard.page_making), and walked through only when nobody has
 one open, or when enough were closed.
 """
 
