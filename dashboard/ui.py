@@ -17,7 +17,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboard.panel_repair import forget_busy, repair
+from dashboard import bokeh_repair, panel_repair
 
 FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", sans-serif'
 LIGHT = {
@@ -114,7 +114,8 @@ def setup() -> None:
     """Switch on what every page needs. Called once by the app, and harmless when called again."""
     pn.extension()
     pn.config.respect_explicit_sizing = True
-    repair()
+    panel_repair.repair()
+    bokeh_repair.repair()
 
 
 def stylesheet() -> str:
@@ -161,7 +162,7 @@ def page(title: str, *, header: list[Any], main: list[Any]) -> pmui.Page:
         raw_css=[static_text("tokens.css")],
         sx={"& main": {"backgroundColor": "background.default"}},
     )
-    forget_busy(shell)
+    panel_repair.forget_busy(shell)
     # The tokens of static/tokens.css hang on one attribute of <html>; a cookie keeps the choice for the next page.
     shell.jscallback(
         dark_theme="""
