@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 from bokeh.models import ColumnDataSource, MultiLine, Scatter
 from bokeh.plotting import figure
 
 
-@dataclass(frozen=True)
 class Handles:
     """Sources that the browser's script fills: the server never does."""
 
-    points: ColumnDataSource
-    outline: ColumnDataSource
+    def __init__(self) -> None:
+        self.points = ColumnDataSource({"x": [], "y": [], "marker": []}, name="handles")
+        self.outline = ColumnDataSource({"xs": [], "ys": []}, name="pulled")
 
-
-def add_handles(figures: Iterable[figure]) -> Handles:
-    """Add empty handles to these figures, the same on each."""
-    points = ColumnDataSource({"x": [], "y": [], "marker": []})
-    outline = ColumnDataSource({"xs": [], "ys": []})
-    for number, plot in enumerate(figures):
+    def draw_on(self, plot: figure) -> None:
+        """Add the handles to a figure, none yet."""
         lines = {"xs": "xs", "ys": "ys"}
-        plot.add_glyph(outline, MultiLine(**lines, line_color="#000000", line_width=4, line_alpha=0.5))
-        dashes = MultiLine(**lines, line_color="#ffffff", line_width=1.5, line_dash="dashed")
-        plot.add_glyph(outline, dashes, name=f"pulled-{number}")
+        plot.add_glyph(self.outline, MultiLine(**lines, line_color="#000000", line_width=4, line_alpha=0.5))
+        plot.add_glyph(
+            self.outline, MultiLine(**lines, line_color="#ffffff", line_width=1.5, line_dash="dashed")
+        )
         knobs = Scatter(
             x="x",
             y="y",
@@ -35,5 +29,4 @@ def add_handles(figures: Iterable[figure]) -> Handles:
             line_color="#171c21",
             line_width=1.5,
         )
-        plot.add_glyph(points, knobs, name="handles" if number == 0 else f"handles-{number}")
-    return Handles(points, outline)
+        plot.add_glyph(self.points, knobs)

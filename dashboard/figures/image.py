@@ -7,8 +7,7 @@ first looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -50,68 +49,61 @@ ON_IMAGE: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class ImagePanel:
-    """One image on screen: replace ``source.data``, never the figure, and the zoom stays."""
-
-    kind: str
-    figure: figure
-    source: ColumnDataSource
-    mapper: LinearColorMapper
-
-
-@dataclass(frozen=True)
 class ImagePanels:
-    """All panels, with shared ranges, crosshair and component markers.
+    """A picture of each kind, and the linked figures that show them: one is made when it is first asked for.
 
-    ``components`` holds no picture but numbers: which component is the brightest at each pixel.
+    Replace the data of ``sources``, by kind, never a figure, and the zoom stays. ``components`` holds no picture but
+    numbers: which component is the brightest at each pixel.
     """
 
-    data: ImagePanel
-    model: ImagePanel
-    pull: ImagePanel
-    residual: ImagePanel
-    sigma: ImagePanel
-    mask: ImagePanel
-    psf: ImagePanel
-    ellipses: ColumnDataSource
-    compass: ColumnDataSource
-    components: ColumnDataSource
+    def __init__(self) -> None:
+        self.sources = {kind: ColumnDataSource(_blank(), name=f"pixels-{kind}") for kind in KINDS}
+        self.components = ColumnDataSource(_blank(), name="pixels-components")
+        self.ellipses = ColumnDataSource(
+            {"xs": [], "ys": [], "x": [], "y": [], "name": [], "color": [], "width": []}
+        )
+        self.compass = ColumnDataSource({"xs": [], "ys": [], "label_x": [], "label_y": [], "label": []})
+        self._ranges = _ranges()
+        self._crosshair = CrosshairTool(
+            overlay=(
+                Span(dimension="width", line_color="#8a949e", line_width=1, line_alpha=0.7),
+                Span(dimension="height", line_color="#8a949e", line_width=1, line_alpha=0.7),
+            ),
+            visible=False,
+        )
+        self._figures: dict[str, figure] = {}
+        self._drawn: list[Callable[[figure], None]] = []
 
-    def __iter__(self) -> Iterator[ImagePanel]:
-        found = (getattr(self, field.name) for field in fields(self))
-        return (one for one in found if isinstance(one, ImagePanel))
+    def figure_of(self, kind: str) -> figure:
+        """The figure of this kind; the viewer's script sets its palette and its range."""
+        if kind not in self._figures:
+            self._figures[kind] = self._new(kind)
+        return self._figures[kind]
 
+    def on_each(self, draw: Callable[[figure], None]) -> None:
+        """Draw something on every figure that shows the image's pixels (all but the PSF's), also on those to come."""
+        self._drawn.append(draw)
+        for kind, plot in self._figures.items():
+            if kind != "psf":
+                draw(plot)
 
-def image_panels() -> ImagePanels:
-    """Empty panels. Fill them with :func:`image_columns`; the viewer's script sets palettes and ranges."""
-    x_range, y_range = Range1d(-0.5, 0.5), Range1d(-0.5, 0.5)
-    crosshair = CrosshairTool(
-        overlay=(
-            Span(dimension="width", line_color="#8a949e", line_width=1, line_alpha=0.7),
-            Span(dimension="height", line_color="#8a949e", line_width=1, line_alpha=0.7),
-        ),
-        visible=False,
-    )
-    ellipses = ColumnDataSource({"xs": [], "ys": [], "x": [], "y": [], "name": [], "color": [], "width": []})
-    compass = ColumnDataSource({"xs": [], "ys": [], "label_x": [], "label_y": [], "label": []})
-    panels = {
-        kind: _panel(kind, Range1d(-0.5, 0.5), Range1d(-0.5, 0.5))
-        if kind == "psf"
-        else _panel(kind, x_range, y_range, crosshair, ellipses)
-        for kind in KINDS
-    }
-    data = panels["data"].figure
-    _add_compass(data, compass)
-    _add_scale_bar(data)
-    components = ColumnDataSource(_blank(), name="pixels-components")
-    # The pixels travel with this one, whether or not the panel that shows them is on the page.
-    data.tags = [components, *(panel.source for panel in panels.values())]
-    return ImagePanels(**panels, ellipses=ellipses, compass=compass, components=components)
+    def _new(self, kind: str) -> figure:
+        if kind == "psf":
+            return _figure(kind, self.sources[kind], _ranges())
+        plot = _figure(kind, self.sources[kind], self._ranges, self._crosshair)
+        _add_markers(plot, self.ellipses)
+        if kind == "data":
+            _add_compass(plot, self.compass)
+            _add_scale_bar(plot)
+            # The pixels travel with this one, whether or not the figure that shows them is on the page.
+            plot.tags = [self.components, *self.sources.values()]
+        for draw in self._drawn:
+            draw(plot)
+        return plot
 
 
 def image_columns(data: np.ndarray, origin: tuple[int, int] = (0, 0)) -> dict[str, list[Any]]:
-    """Columns for an :class:`ImagePanel`'s source. Pixel centres lie on integers, row 0 at the bottom.
+    """Columns for one of the sources of :class:`ImagePanels`. Pixel centres lie on integers, row 0 at the bottom.
 
     ``origin`` is the pixel (x, y) of the full image that ``data[0, 0]`` is. Sides above 2048 are averaged in blocks.
     """
@@ -135,19 +127,22 @@ def _blank() -> dict[str, list[Any]]:
     return {"image": [BLANK], "x": [-9], "y": [-9], "dw": [1], "dh": [1]}  # out of sight
 
 
-def _panel(
+def _ranges() -> tuple[Range1d, Range1d]:
+    return Range1d(-0.5, 0.5), Range1d(-0.5, 0.5)
+
+
+def _figure(
     kind: str,
-    x_range: Range1d,
-    y_range: Range1d,
+    source: ColumnDataSource,
+    ranges: tuple[Range1d, Range1d],
     crosshair: CrosshairTool | None = None,
-    ellipses: ColumnDataSource | None = None,
-) -> ImagePanel:
+) -> figure:
     wheel = WheelZoomTool(zoom_on_axis=False)
     pan = PanTool()
     plot = figure(
         name=f"viewer-{kind}",
-        x_range=x_range,
-        y_range=y_range,
+        x_range=ranges[0],
+        y_range=ranges[1],
         tools=[pan, wheel, ResetTool(), TapTool(renderers=[]), *([crosshair] if crosshair else [])],
         active_drag=pan,
         active_scroll=wheel,
@@ -163,17 +158,14 @@ def _panel(
         output_backend="canvas",
     )
     mapper = LinearColorMapper(palette=["#000000", "#ffffff"], low=0, high=1, nan_color="#808080")
-    source = ColumnDataSource(_blank(), name=f"pixels-{kind}")
     plot.add_glyph(
         source,
         Image(image="image", x="x", y="y", dw="dw", dh="dh", color_mapper=mapper),
         name=f"image-{kind}",
     )
-    if ellipses is not None:
-        _add_markers(plot, ellipses)
     if kind != "mask":
         plot.add_layout(_color_bar(kind, mapper), "below")
-    return ImagePanel(kind, plot, source, mapper)
+    return plot
 
 
 def _add_markers(plot: figure, ellipses: ColumnDataSource) -> None:

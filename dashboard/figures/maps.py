@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from bokeh.models import (
@@ -19,7 +20,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from dashboard.figures.corner import INK
-from dashboard.figures.image import BLANK, ImagePanel, image_columns
+from dashboard.figures.image import BLANK, image_columns
 from dashboard.figures.palettes import IMAGE_PALETTES, RESIDUAL_PALETTES
 
 BRIGHTNESS = IMAGE_PALETTES["viridis"]
@@ -27,6 +28,16 @@ SIGNED = RESIDUAL_PALETTES["blue-red"]
 GAMMA = 256
 # Below an image: its color bar and the numbers of that, in pixels.
 COLORS_HEIGHT = 38
+
+
+@dataclass(frozen=True)
+class MapPanel:
+    """One image on screen: replace ``source.data``, never the figure, and the zoom stays."""
+
+    kind: str
+    figure: figure
+    source: ColumnDataSource
+    mapper: LinearColorMapper
 
 
 def shared_ranges(shape: tuple[int, int], origin: tuple[int, int] = (0, 0)) -> tuple[Range1d, Range1d]:
@@ -39,7 +50,7 @@ def shared_ranges(shape: tuple[int, int], origin: tuple[int, int] = (0, 0)) -> t
 
 def map_panel(
     kind: str, ranges: tuple[Range1d, Range1d], palette: list[str] = BRIGHTNESS, height: int = 300
-) -> ImagePanel:
+) -> MapPanel:
     """An empty map; fill its source with :func:`image_columns` and set its mapper's limits."""
     pan, wheel = PanTool(), WheelZoomTool(zoom_on_axis=False)
     columns, rows = (one.end - one.start for one in ranges)
@@ -86,10 +97,10 @@ def map_panel(
         ),
         "below",
     )
-    return ImagePanel(kind, plot, source, mapper)
+    return MapPanel(kind, plot, source, mapper)
 
 
-def show(panel: ImagePanel, image: np.ndarray, limits: tuple[float, float], origin: tuple[int, int]) -> None:
+def show(panel: MapPanel, image: np.ndarray, limits: tuple[float, float], origin: tuple[int, int]) -> None:
     """Put pixels on a map, with the values at the ends of its colors."""
     low, high = limits
     panel.mapper.update(low=low, high=high if high > low else low + 1e-12)

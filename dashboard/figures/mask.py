@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,19 +12,15 @@ from bokeh.plotting import figure
 MAX_RECTANGLES = 4000
 
 
-@dataclass(frozen=True)
 class MaskLayer:
-    """What lies over all images. The browser writes into ``draft`` while a person draws."""
+    """What lies over all images. Fill ``overlay`` with :func:`mask_columns`; the browser writes into ``draft``."""
 
-    overlay: ColumnDataSource
-    draft: ColumnDataSource
+    def __init__(self) -> None:
+        self.overlay = ColumnDataSource({"left": [], "right": [], "bottom": [], "top": []})
+        self.draft = ColumnDataSource({"xs": [], "ys": []}, name="mask-draft")
 
-
-def mask_layer(figures: Iterable[figure]) -> MaskLayer:
-    """Add an empty mask to figures. Fill it with :func:`mask_columns`."""
-    overlay = ColumnDataSource({"left": [], "right": [], "bottom": [], "top": []})
-    draft = ColumnDataSource({"xs": [], "ys": []}, name="mask-draft")
-    for plot in figures:
+    def draw_on(self, plot: figure) -> None:
+        """Add the mask to a figure."""
         # Dark and bright together: one of them shows on any color of any map.
         hatch = Quad(
             left="left",
@@ -42,11 +36,12 @@ def mask_layer(figures: Iterable[figure]) -> MaskLayer:
             hatch_weight=1.2,
             hatch_scale=9,
         )
-        plot.add_glyph(overlay, hatch, name="mask-hatch")
+        plot.add_glyph(self.overlay, hatch, name="mask-hatch")
         lines = {"xs": "xs", "ys": "ys"}
-        plot.add_glyph(draft, MultiLine(**lines, line_color="#101418", line_width=4, line_alpha=0.7))
-        plot.add_glyph(draft, MultiLine(**lines, line_color="#ffd166", line_width=1.8), name="mask-outline")
-    return MaskLayer(overlay, draft)
+        plot.add_glyph(self.draft, MultiLine(**lines, line_color="#101418", line_width=4, line_alpha=0.7))
+        plot.add_glyph(
+            self.draft, MultiLine(**lines, line_color="#ffd166", line_width=1.8), name="mask-outline"
+        )
 
 
 def mask_columns(mask: np.ndarray, origin: tuple[int, int] = (0, 0)) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import param
 from bokeh.events import Tap
 
 from dashboard import ui
-from dashboard.figures.image import ImagePanel, ImagePanels, image_panels
+from dashboard.figures.image import KINDS, ImagePanels
 from dashboard.figures.palettes import IMAGE_PALETTES, RESIDUAL_PALETTES
 from dashboard.views.component import Component, script, soon, styles
 
@@ -84,7 +84,8 @@ class ImageViewer(pn.viewable.Viewer):
         **params: Any,
     ) -> None:
         super().__init__(**params)
-        self.panels: ImagePanels = image_panels()
+        self.panels = ImagePanels()
+        self.panels.on_each(lambda plot: plot.on_event(Tap, lambda event: soon(on_click(event.x, event.y))))
         self.bar = ViewerBar(
             sizing_mode="stretch_width", margin=0, has_image=has_image, has_model=has_model, made=list(FIRST)
         )
@@ -93,22 +94,19 @@ class ImageViewer(pn.viewable.Viewer):
             kind: ui.html(f'<h2 class="panel-title">{title}</h2>', sizing_mode="stretch_width", height=24)
             for kind, title in TITLES.items()
         }
-        for panel in self.panels:
-            if panel.kind != "psf":
-                panel.figure.on_event(Tap, lambda event: soon(on_click(event.x, event.y)))
         self.empty = ui.html(EMPTY["opening"], sizing_mode="stretch_both", visible=not has_image)
         there = FIRST if has_model else FIRST[:1] if has_image else ()
         self._boxes = {
-            panel.kind: pn.Column(
-                self.titles[panel.kind],
-                *([_pane(panel)] if panel.kind in FIRST else []),
-                name=f"panel-{panel.kind}",
+            kind: pn.Column(
+                self.titles[kind],
+                *([self._pane(kind)] if kind in FIRST else []),
+                name=f"panel-{kind}",
                 sizing_mode="stretch_both",
                 margin=0,
-                visible=panel.kind in there,
+                visible=kind in there,
                 stylesheets=[ui.stylesheet()],
             )
-            for panel in self.panels
+            for kind in KINDS
         }
         self._layout = pn.Column(
             self.bar,
@@ -128,15 +126,15 @@ class ImageViewer(pn.viewable.Viewer):
 
     def _make(self) -> None:
         """Put the panels that are wanted on the page."""
-        new = [
-            panel
-            for panel in self.panels
-            if panel.kind in self.bar.wanted and panel.kind not in self.bar.made
-        ]
-        for panel in new:
-            self._boxes[panel.kind].append(_pane(panel))
+        new = [kind for kind in KINDS if kind in self.bar.wanted and kind not in self.bar.made]
+        for kind in new:
+            self._boxes[kind].append(self._pane(kind))
         if new:
-            self.bar.made = [*self.bar.made, *(panel.kind for panel in new)]
+            self.bar.made = [*self.bar.made, *new]
+
+    def _pane(self, kind: str) -> pn.pane.Bokeh:
+        figure = self.panels.figure_of(kind)
+        return pn.pane.Bokeh(figure, sizing_mode="stretch_both", margin=0, min_height=60)
 
     def show_empty(self, why: str) -> None:
         """Words in place of the images: "opening", "no image" or "refused"; "" when there is an image."""
@@ -150,7 +148,3 @@ class ImageViewer(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
-
-
-def _pane(panel: ImagePanel) -> pn.pane.Bokeh:
-    return pn.pane.Bokeh(panel.figure, sizing_mode="stretch_both", margin=0, min_height=60)

@@ -27,7 +27,7 @@ from tests.browser.workbench import (
 pytestmark = pytest.mark.browser
 
 HANDLE = """place => {
-    const {x, y} = Bokeh.documents[0].get_model_by_name("handles").data_source.data
+    const {x, y} = Bokeh.documents[0].get_model_by_name("handles").data
     return [x[place], y[place]]
 }"""
 
@@ -119,9 +119,7 @@ def test_handles_pull_size_axis_ratio_and_angle(page: Page) -> None:
     ):
         field = cell(page, f"sersic 0 {name}")
         before = field.input_value()
-        page.wait_for_function(
-            "Bokeh.documents[0].get_model_by_name('handles').data_source.data.x.length === 4"
-        )
+        page.wait_for_function("Bokeh.documents[0].get_model_by_name('handles').data.x.length === 4")
         x, y = page.evaluate(HANDLE, place)
         away = complex(x - center[0], y - center[1]) * stretch * cmath.exp(1j * math.radians(turn))
         drag(page, "data", (x, y), (center[0] + away.real, center[1] + away.imag))

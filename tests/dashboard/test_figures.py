@@ -7,10 +7,11 @@ import io
 import numpy as np
 import pytest
 from bokeh.document import Document
+from bokeh.plotting import figure
 from PIL import Image as Picture
 
 from dashboard.figures.convergence import convergence_curves, log_ticks
-from dashboard.figures.image import image_columns, image_panels
+from dashboard.figures.image import KINDS, ImagePanels, image_columns
 from dashboard.figures.limits import display_limits, for_display, reduction
 from dashboard.figures.overlays import Marker, compass_columns, ellipse, marker_columns, sky_grid
 from dashboard.figures.palettes import IMAGE_PALETTES, RESIDUAL_PALETTES
@@ -148,18 +149,33 @@ def test_a_thumbnail_survives_what_is_not_a_number() -> None:
 
 
 def test_panels_share_their_ranges() -> None:
-    panels = image_panels()
-    first = panels.data.figure
+    panels = ImagePanels()
+    first = panels.figure_of("data")
     assert all(
-        panel.figure.x_range is first.x_range and panel.figure.y_range is first.y_range
-        for panel in panels
-        if panel.kind != "psf"
+        panels.figure_of(kind).x_range is first.x_range and panels.figure_of(kind).y_range is first.y_range
+        for kind in KINDS
+        if kind != "psf"
     )
-    assert panels.psf.figure.x_range is not first.x_range, "a PSF is small, and lies nowhere in the image"
+    assert panels.figure_of("psf").x_range is not first.x_range, (
+        "a PSF is small, and lies nowhere in the image"
+    )
     document = Document()
-    for panel in panels:
-        document.add_root(panel.figure)
+    for kind in KINDS:
+        document.add_root(panels.figure_of(kind))
     document.validate()
+
+
+def test_what_is_drawn_on_each_panel_is_on_those_that_come_later() -> None:
+    panels = ImagePanels()
+    early = panels.figure_of("data")
+    drawn: list[figure] = []
+    panels.on_each(drawn.append)
+    assert drawn == [early]
+    assert panels.figure_of("data") is early
+    late, psf = panels.figure_of("sigma"), panels.figure_of("psf")
+    assert drawn == [early, late]
+    assert psf not in drawn
+    assert set(panels.sources.values()) < set(early.tags), "all pixels travel with the first"
 
 
 def test_a_curve_of_one_point_has_an_axis_to_read() -> None:

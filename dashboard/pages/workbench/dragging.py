@@ -9,7 +9,7 @@ from typing import Any
 
 import engine
 from dashboard import ui
-from dashboard.figures.handles import add_handles
+from dashboard.figures.handles import Handles
 from dashboard.pages.later import Later
 from dashboard.pages.workbench.pictures import PicturesPart
 from dashboard.state import dragging
@@ -28,7 +28,7 @@ class DraggingPart:
         self.pictures = pictures
         self.later = later
         self.tool = HandleTool(self._on_message, width=0, height=0, margin=0)
-        add_handles(panel.figure for panel in pictures.viewer.panels if panel.kind != "psf")
+        pictures.viewer.panels.on_each(Handles().draw_on)
         self._wanted: dict[str, float] | None = None
         self._before: float | None = None
         self._drawing: asyncio.Task[None] | None = None
@@ -110,8 +110,7 @@ class DraggingPart:
         if self._before is None:  # let go meanwhile
             return
         said = f"Δχ² {_signed(drawn.chi2 - self._before)}"
-        panels = self.pictures.viewer.panels
-        panels.model.source.data = drawn.model
+        self.pictures.viewer.panels.sources["model"].data = drawn.model
         self.pictures.viewer.set_title("pull", f"χ²/dof {drawn.chi2_dof:.4g}")
         self.tool.said = said
 

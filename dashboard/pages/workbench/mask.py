@@ -9,7 +9,7 @@ from typing import Any
 import panel as pn
 
 from dashboard import ui
-from dashboard.figures.mask import mask_columns, mask_layer
+from dashboard.figures.mask import MaskLayer, mask_columns
 from dashboard.pages.later import Later
 from dashboard.pages.workbench.pictures import PicturesPart
 from dashboard.state.masking import Masking
@@ -32,7 +32,8 @@ class MaskPart:
         self.state = session.state
         self.later = later
         self.masking = Masking(session)
-        self.layer = mask_layer(panel.figure for panel in pictures.viewer.panels if panel.kind != "psf")
+        self.layer = MaskLayer()
+        pictures.viewer.panels.on_each(self.layer.draw_on)
         self.bar = MaskBar(self._on_message, sizing_mode="stretch_width", margin=0)
         self.exchange = TextExchange(
             self._on_text,

@@ -106,10 +106,10 @@ class PicturesPart:
 
     def _put_image(self, pictures: ImagePictures) -> None:
         panels = self.viewer.panels
-        _set(panels.sigma.source, pictures.sigma)
-        _set(panels.data.source, pictures.columns)
+        _set(panels.sources["sigma"], pictures.sigma)
+        _set(panels.sources["data"], pictures.columns)
         if pictures.psf is not None:
-            _set(panels.psf.source, pictures.psf)
+            _set(panels.sources["psf"], pictures.psf)
         _set(panels.compass, pictures.compass)
         self.viewer.bar.param.update(limits=pictures.limits, extent=pictures.extent, sky=pictures.sky)
         self.viewer.bar.param.update(has_psf=pictures.psf is not None, pixel_scale=pictures.pixel_scale)
@@ -118,8 +118,7 @@ class PicturesPart:
         self.viewer.show_empty("")
 
     def _put_model(self, drawn: ModelPictures) -> None:
-        panels = self.viewer.panels
-        _set(panels.model.source, drawn.model)
+        _set(self.viewer.panels.sources["model"], drawn.model)
         self.viewer.bar.has_model = True
         self._say_fitted()
         self.viewer.set_title("pull", f"χ²/dof {drawn.chi2_dof:.4g}")
@@ -151,7 +150,7 @@ class PicturesPart:
 
     def _reach(self) -> float:
         """How near to a center a click counts as on it: 2 % of what is shown."""
-        shown = self.viewer.panels.data.figure.x_range
+        shown = self.viewer.panels.figure_of("data").x_range
         return 0.02 * abs(float(shown.end) - float(shown.start))
 
 

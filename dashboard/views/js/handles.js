@@ -71,11 +71,11 @@ export function render({model, view}) {
 
   let pulling = null
   function draw(one = chosen()) {
-    const source = named("handles")?.data_source
+    const source = named("handles")
     if (!source) return
     const shown = model.enabled ? handles(one, knob()) : []
     source.data = {x: shown.map((h) => h.at[0]), y: shown.map((h) => h.at[1]), marker: shown.map((h) => h.marker)}
-    const line = named("pulled-0")?.data_source
+    const line = named("pulled")
     const [xs, ys] = pulling && one?.radius ? outline(one) : [[], []]
     if (line) line.data = xs.length ? {xs: [xs], ys: [ys]} : {xs: [], ys: []}
   }
