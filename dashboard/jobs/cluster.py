@@ -45,6 +45,13 @@ def configure(torch_threads: int) -> None:
             # No pages: whoever may see the jobs sees them through Residua.
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],
+            # What Dask measures of itself for those pages, up to a hundred times a second, and what it would move from
+            # worker to worker, where each gets one fit at a time from the queue: a twentieth of a core in each process.
+            "distributed.worker.profile.enabled": False,
+            "distributed.admin.tick.interval": "500ms",
+            "distributed.admin.system-monitor.interval": "2s",
+            "distributed.scheduler.active-memory-manager.start": False,
+            "distributed.scheduler.work-stealing": False,
             METHOD: "spawn",
             "distributed.nanny.pre-spawn-environ": {
                 **dask.config.get("distributed.nanny.pre-spawn-environ", {}),
