@@ -28,28 +28,35 @@ print("NUMBERS" + _json.dumps(_plain({
 
 def executed(text: str, folder: Path, timeout: int = 600) -> dict[str, Any]:
     """Run a notebook in ``folder`` (its data beside it) and return the numbers of its fit results, by name."""
-    path = folder / "executed.ipynb"
-    path.write_text(text)
+    return executed_in_turn([text], folder, timeout)[0]
+
+
+def executed_in_turn(texts: list[str], folder: Path, timeout: int = 600) -> list[dict[str, Any]]:
+    """The numbers of several notebooks, run one after the other by one kernel that forgets all names in between.
+
+    A kernel of its own would take each as long to load what all need as most take to run.
+    """
+    for number, text in enumerate(texts):
+        (folder / f"{number}.ipynb").write_text(text)
     finished = subprocess.run(
-        [sys.executable, "-m", "tests.dashboard.notebooks", str(path), str(timeout)],
+        [sys.executable, "-m", "tests.dashboard.notebooks", str(folder), str(len(texts)), str(timeout)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
-        timeout=timeout + 60,
+        timeout=timeout * len(texts) + 60,
     )
     assert finished.returncode == 0, finished.stderr[-4000:]
-    return dict(json.loads(finished.stdout.partition("NUMBERS")[2]))
+    return [json.loads(part) for part in finished.stdout.split("NUMBERS")[1:]]
 
 
-def main(path: Path, timeout: int) -> None:
+def main(folder: Path, count: int, timeout: int) -> None:
     import nbformat
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
 
-    folder = path.parent
     kernels = folder / ".kernels"
     (kernels / "python3").mkdir(parents=True, exist_ok=True)
     # A clean machine has no kernel installed; this one is the interpreter that runs the tests.
@@ -61,15 +68,19 @@ def main(path: Path, timeout: int) -> None:
     }
     (kernels / "python3" / "kernel.json").write_text(json.dumps(spec))
     specs = KernelSpecManager(kernel_dirs=[str(kernels)], ensure_native_kernel=False)
-    book = nbformat.read(path, as_version=4)
-    book.cells.append(nbformat.v4.new_code_cell(NUMBERS, id="numbers"))
+    book = nbformat.v4.new_notebook()
+    for number in range(count):
+        book.cells += nbformat.read(folder / f"{number}.ipynb", as_version=4).cells
+        book.cells.append(nbformat.v4.new_code_cell(NUMBERS, id=f"numbers-{number}"))
+        book.cells.append(nbformat.v4.new_code_cell("%reset -f", id=f"forget-{number}"))
     manager = AsyncKernelManager(kernel_spec_manager=specs, kernel_name="python3")
     NotebookClient(
         book, km=manager, timeout=timeout, resources={"metadata": {"path": os.fspath(folder)}}
     ).execute()
-    outputs = book.cells[-1].outputs
-    sys.stdout.write("".join(one["text"] for one in outputs if one.output_type == "stream"))
+    for cell in book.cells:
+        if cell.id.startswith("numbers-"):
+            sys.stdout.write("".join(one["text"] for one in cell.outputs if one.output_type == "stream"))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

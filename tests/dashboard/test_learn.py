@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -18,7 +15,7 @@ from dashboard.learn.lesson import LessonError, Text, keys, lesson, parse
 from dashboard.learn.stored import RUNS, stored
 from dashboard.learn.work import run_cell
 from dashboard.reports.markup import markdown, python
-from tests.dashboard.notebooks import executed
+from tests.dashboard.notebooks import executed_in_turn
 
 SAMPLED = {"nuts": {"draws": 60, "warmup": 40}, "hmc": {"draws": 60}, "metropolis-hastings": {"draws": 100}}
 
@@ -185,26 +182,16 @@ def compare(key: str, found: dict[str, dict[str, object]]) -> None:
         assert (away[known] < allowed[known]).all(), (name, away / sigma)
 
 
-# The longest first. Notebooks are processes of their own: two at a time keep two cores busy, if nothing else does.
 QUICK = {"comparison": {"draws": 60}, **SAMPLED}
-AT_ONCE = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
 
 
 @pytest.fixture(scope="module")
-def outside(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[dict[str, Any]]]]:
-    """The numbers of the notebooks that were asked for, by lesson, as they come."""
-    asked = {item.callspec.params["key"] for item in request.session.items if is_asked(item)}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {
-            key: pool.submit(
-                executed,
-                with_values(as_notebook(lesson(key)), QUICK.get(key, {})),
-                tmp_path_factory.mktemp(key),
-            )
-            for key in sorted(asked, key=lambda key: (key not in QUICK, key != "comparison"))
-        }
+def outside(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The numbers of the notebooks that were asked for, by lesson; those that sample do it with fewer draws."""
+    asked = [item.callspec.params["key"] for item in request.session.items if is_asked(item)]
+    texts = [with_values(as_notebook(lesson(key)), QUICK.get(key, {})) for key in asked]
+    found = executed_in_turn(texts, tmp_path_factory.mktemp("notebooks"))
+    return dict(zip(asked, found, strict=True))
 
 
 def is_asked(item: pytest.Item) -> TypeGuard[pytest.Function]:
@@ -214,7 +201,5 @@ def is_asked(item: pytest.Item) -> TypeGuard[pytest.Function]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", keys())
-def test_every_notebook_gives_outside_what_its_page_shows(
-    key: str, outside: dict[str, Future[dict[str, Any]]]
-) -> None:
-    compare(key, outside[key].result())
+def test_every_notebook_gives_outside_what_its_page_shows(key: str, outside: dict[str, Any]) -> None:
+    compare(key, outside[key])
