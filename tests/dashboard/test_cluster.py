@@ -25,6 +25,7 @@ from dashboard.jobs import Jobs, JobsError, Limits, endings
 from dashboard.jobs.tls import check_exposure, is_local, security_of
 from dashboard.jobs.workers import Workers
 from dashboard.store import RunStatus, Store
+from tests.dashboard import launch
 from tests.dashboard.fits import small_project
 from tests.dashboard.server import ROOT
 from tests.dashboard.test_faults import LONG
@@ -57,21 +58,16 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(*(str(folder / name) for name in ("ca.pem", "cert.pem", "key.pem")))
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dashboard.cli", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+def start(*arguments: str, way: launch.Way = launch.forked) -> launch.Process:
+    """A scheduler or worker; most are forked from a process that has loaded everything, as servers are."""
+    with open(os.devnull, "w") as nowhere:
+        process = way([*arguments], {**os.environ, "PYTHONPATH": str(ROOT)}, nowhere)
     assert process.stdout is not None
     assert process.stdout.readline().strip(), "it says what it is before it works"
     return process
 
 
-def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
+def stop(process: launch.Process, number: int = signal.SIGTERM) -> int:
     process.send_signal(number)
     code = process.wait(30)
     assert process.stdout is not None
@@ -94,9 +90,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_a_fit_outlives_its_scheduler(store, certificates):
     port = free_port()
-    scheduler = start("scheduler", "--port", str(port), *certificates.options)
+    scheduler = start("scheduler", "--port", str(port), *certificates.options, way=launch.begun)
     address = f"tls://127.0.0.1:{port}"
-    worker = start("worker", "--scheduler", address, *certificates.options)
+    worker = start("worker", "--scheduler", address, *certificates.options, way=launch.begun)
     security = security_of(certificates.ca, certificates.certificate, certificates.key)
     jobs = Jobs(store, scheduler=address, security=security, limits=Limits(checkpoint_seconds=0.1))
     try:
