@@ -219,3 +219,18 @@ def test_what_arrived_waits_for_what_did_not(
     wait_for_image(page)
     assert [path.stat().st_size for path in (data / "files").glob("??/*")] == [galaxy.stat().st_size]
     nothing_left(data)
+
+
+def test_a_file_that_is_refused_beside_a_good_one_is_told_before_the_page_is_left(
+    page: Page, complaints: list[str], tmp_path: Path, galaxy: Path
+) -> None:
+    broken = tmp_path / "noise sigma.fits"
+    broken.write_bytes(b"no FITS file at all" * 200)
+    page.goto("/")
+    choose_files(page, galaxy, broken)
+    expect(page.get_by_role("alert").get_by_text(broken.name)).to_be_visible()
+    expect(page.get_by_role("button", name="Send again")).to_have_count(0)  # it would be refused again
+    page.get_by_role("button", name="Go on without").click()
+    page.wait_for_url("**/fit/*")
+    wait_for_image(page)
+    complaints[:] = [one for one in complaints if "status of 422" not in one]

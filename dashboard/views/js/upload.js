@@ -66,8 +66,8 @@ export function render({model}) {
         stopped = Boolean(answer.stopped)
       }
       show(sentences, missing)
-      // The first page goes to the workbench with what has arrived: not before a person has seen that something is missing.
-      if (model.compact || !missing.length || !held.length) tell(target)
+      // The first page goes to the workbench with what has arrived: not before a person has seen what is missing, and why.
+      if (model.compact || !sentences.length || !held.length) tell(target)
     } finally {
       busy = false
       choose.disabled = false
@@ -84,7 +84,7 @@ export function render({model}) {
   function show(sentences, missing) {
     const buttons = []
     if (missing.length) buttons.push(el("button", {type: "button", class: "btn", onclick: () => take(missing)}, "Send again"))
-    if (missing.length && held.length && !model.compact) {
+    if (sentences.length && held.length && !model.compact) {
       buttons.push(el("button", {type: "button", class: "btn", onclick: () => { status.replaceChildren(); tell("") }}, "Go on without"))
     }
     const lines = sentences.map(([kind, text]) => el("div", {role: "alert"}, note(kind, text)))
