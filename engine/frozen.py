@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.errors import ParameterError
 from engine.likelihoods import LIKELIHOODS
 from engine.memory import in_smaller_tiles, is_shortage, release
-from engine.models.base import Compilable
+from engine.models.base import Compilable, PullMany
 from engine.models.scene import FrozenScene
 from engine.parameters.box import Box
 from engine.problem import Problem
@@ -118,6 +118,29 @@ class FrozenProblem:
                 found.cost[chain], found.chi2[chain] = self.problem.cost(x[chain])
         return _without_lost(found)
 
+    @in_smaller_tiles
+    def images(self, x: np.ndarray) -> np.ndarray:
+        """Return the model image at each x, (chain, row, column)."""
+        self._batch = len(x)
+        theta, _, allowed = self._expand(x)
+        inside = allowed & (False if self._scene is None else self._scene.covers(theta))
+        found = np.zeros((len(x), *self.problem.image.shape))
+        for at in range(0, int(inside.sum()), self._most):
+            chains = np.flatnonzero(inside)[at : at + self._most]
+            with torch.no_grad():
+                model, _ = self._model(theta[chains])
+            found[chains] = model.cpu().numpy()
+        for chain in np.flatnonzero(~inside):
+            found[chain] = self.problem.render(x[chain])
+        return found
+
+    def _model(self, theta: np.ndarray) -> tuple[Tensor, PullMany]:
+        """The model images of the frozen scene, (chain, row, column), and their pullback."""
+        assert self._scene is not None
+        model, pull = self._scene.brightness(theta)
+        model += self._background
+        return model, pull
+
     def _expand(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """All values, (chain, parameter), their slopes (None without links), and which of them have one, (chain,)."""
         space = self.problem.space
@@ -137,11 +160,9 @@ class FrozenProblem:
 
     def _frozen(self, theta: np.ndarray, slopes: np.ndarray | None, gradient: bool) -> Costs:
         """The costs from the frozen scene."""
-        assert self._scene is not None
         tile, problem = self._tile, self.problem
         with torch.no_grad():
-            model, pull = self._scene.brightness(theta)
-            model += self._background
+            model, pull = self._model(theta)
             terms, score, _ = self._terms(tile.data, model, tile.weight, problem.image.gain or 1.0)
             chi2 = cost = _totals(terms)
             if problem.likelihood != "gaussian":

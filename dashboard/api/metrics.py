@@ -16,8 +16,27 @@ from dashboard.services import Services
 from dashboard.store import RunStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-LOOP_SECONDS = 0.25
-BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LOOP_SECONDS = 0.1
+# Close to each other around what a person begins to notice.
+BOUNDS = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.075,
+    0.1,
+    0.125,
+    0.15,
+    0.2,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+)
 # What follows a family's name, and the value.
 Samples = list[tuple[str, float]]
 # Name, type, help, samples.
@@ -26,7 +45,7 @@ Family = tuple[str, str, str, Samples]
 
 @dataclass
 class LoopDelay:
-    """How late the event loop wakes a timer that is set four times a second, as a histogram since the start.
+    """How late the event loop wakes a timer that is set ten times a second, as a histogram since the start.
 
     `counts` are per bucket, the last one beyond all bounds; `total` is in seconds.
     """

@@ -46,6 +46,10 @@ def compare(fitted: engine.Problem, x: np.ndarray) -> None:
         likelihood=fitted.likelihood,
         accuracy=Accuracy(1e-6, 1e-8),
     )
+    for image, place in zip(frozen.images(x), x, strict=True):
+        rendered = exact.render(place)
+        allowed = 3 * (Accuracy.relative * np.abs(rendered) + Accuracy.of_peak * np.abs(rendered).max())
+        np.testing.assert_array_less(np.abs(image - rendered), allowed)
     scale = np.sqrt(np.diag(fitted.normal_equations(fitted.values).hessian))
     for i, place in enumerate(x):
         here = exact.cost_gradient(place)
@@ -117,6 +121,7 @@ def test_outside_its_box_it_is_the_problem_itself(rng):
     assert costs.cost[1] == here.cost
     np.testing.assert_array_equal(costs.gradient[1], here.gradient)
     assert frozen.outside == pytest.approx(1 / 3)
+    np.testing.assert_array_equal(frozen.images(x)[1], fitted.render(x[1]))
     assert frozen.costs(x[1:2], gradient=False).cost[0] == fitted.cost(x[1])[0]
 
 
@@ -138,6 +143,7 @@ def test_an_image_in_tiles_is_not_frozen(monkeypatch):
     frozen = FrozenProblem(fitted, Box.around(fitted.values, half_widths(fitted)))
     assert frozen.costs(fitted.values[None]).cost[0] == fitted.cost_gradient(fitted.values).cost
     assert frozen.outside == 1
+    np.testing.assert_array_equal(frozen.images(fitted.values[None])[0], fitted.render())
 
 
 def test_a_galaxy_beside_the_image_has_no_cells_around_its_center(rng):

@@ -9,6 +9,7 @@ from scipy.stats import poisson
 
 import engine
 from engine.likelihoods import LIKELIHOODS
+from engine.render import Accuracy
 from engine.samplers.posterior_images import chosen_draws
 from tests.engine.scenes import GALAXY, SKY, problem, with_parameters
 
@@ -24,8 +25,9 @@ def test_mean_and_spread_are_those_of_the_rendered_draws(sampled):
     images = engine.posterior_images(fitted, result, draws=40)
     rendered = np.array([fitted.render(x) for x in chosen_draws(fitted, result, 40)])
     assert images.draws == 40
-    np.testing.assert_allclose(images.mean, rendered.mean(0))
-    np.testing.assert_allclose(images.sd, rendered.std(0, ddof=1))
+    # To within the accuracy of either way to render, but far closer than 40 draws tell a spread.
+    np.testing.assert_allclose(images.mean, rendered.mean(0), rtol=4 * Accuracy.relative)
+    np.testing.assert_allclose(images.sd, rendered.std(0, ddof=1), rtol=0.03)
 
 
 def test_the_spread_is_what_the_covariance_implies(sampled):
