@@ -23,7 +23,7 @@ import pytest
 from astropy.io import fits
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from tests.browser.workbench import PATIENCE
+from tests.browser.workbench import PATIENCE, open_example, wait_for_image
 from tests.dashboard import launch
 from tests.dashboard.server import Site
 
@@ -166,6 +166,27 @@ def watched_page(browser: Browser, server: Server, complaints: list[str]) -> Ite
     context.on("request", requested)
     yield page
     context.close()
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture(scope="module")
+def looked_at(browser: Browser, server: Server) -> Iterator[tuple[Page, list[str]]]:
+    complaints: list[str] = []
+    with watched_page(browser, server, complaints) as page:
+        open_example(page, "seed")
+        wait_for_image(page, "pull")
+        yield page, complaints
+
+
+@pytest.fixture
+def seed_page(looked_at: tuple[Page, list[str]]) -> Iterator[Page]:
+    """The seed example, on one page for all tests of a module that only look at it.
+
+    Opening a workbench costs ten times what such a test does there. A test leaves the view as it likes, and expects
+    nothing of it but the data, the model and the pull.
+    """
+    page, complaints = looked_at
+    yield page
     assert not complaints, "\n".join(complaints)
 
 

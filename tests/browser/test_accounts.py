@@ -12,7 +12,7 @@ from dashboard.accounts import passwords
 from dashboard.store import Role
 from dashboard.store.beside import people_of
 from tests.browser.conftest import Server, serving, watched_page
-from tests.browser.workbench import open_example, wait_for_image
+from tests.browser.workbench import choose_example, wait_for_image
 from tests.dashboard.provider import CLIENT, SECRET, providing
 
 pytestmark = pytest.mark.browser
@@ -60,7 +60,7 @@ def test_a_project_is_shared_by_link_looked_at_and_revoked(browser: Browser, lab
         expect(page.get_by_role("alert")).to_contain_text("do not belong together")
         assert "401" in complaints.pop(), "the refusal is the only thing that the browser says"
         log_in(page, "grace")
-        open_example(page, "seed")
+        choose_example(page, "seed")
         project = page.url
 
         page.get_by_label("Share", exact=True).click()
@@ -107,7 +107,7 @@ def test_a_project_is_shared_with_somebody_who_then_works_on_it(browser: Browser
     with watched_page(browser, lab, complaints) as page, watched_page(browser, lab, complaints) as other:
         page.goto("/login")
         log_in(page, "grace")
-        open_example(page, "seed")
+        choose_example(page, "seed")
         project = page.url
         page.goto("/")
         card = page.get_by_role("listitem").filter(has=page.get_by_role("link", name="Three galaxies")).first

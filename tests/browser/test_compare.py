@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import engine
 from dashboard.store import RunStatus, Store
-from tests.browser.conftest import Server, serving
+from tests.browser.conftest import Server, serving, watched_page
 from tests.dashboard.fits import components, galaxy, project_with, small_project
 
 FITS = (("lm", {}), ("iterative", {}), ("gradient", {"max_steps": 3}), ("laplace", {"draws": 100}))
@@ -103,12 +103,39 @@ def test_runs_of_several_fitters_are_compared(page: Page, runs: dict[str, list[s
     expect(told.locator("figure svg")).to_have_count(2)  # the race, and the posterior of Laplace
 
 
+@pytest.fixture(scope="module")
+def opened(browser: Browser, server: Server, runs: dict[str, list[str]]) -> Iterator[tuple[Page, list[str]]]:
+    complaints: list[str] = []
+    with watched_page(browser, server, complaints) as page:
+        open_comparison(page, next(iter(runs.values())))
+        yield page, complaints
+
+
+@pytest.fixture
+def compared(opened: tuple[Page, list[str]]) -> Iterator[Page]:
+    """All four runs, on one page for the tests that only look at them, in this order."""
+    page, complaints = opened
+    yield page
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
+def test_the_page_itself_does_not_scroll(compared: Page, size: tuple[int, int]) -> None:
+    page = compared
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.evaluate("new Promise((done) => setTimeout(() => requestAnimationFrame(done), 500))")
+    overflow = page.evaluate(
+        "[document.documentElement.scrollWidth - innerWidth, document.documentElement.scrollHeight - innerHeight]"
+    )
+    assert overflow == [0, 0]
+
+
 @pytest.mark.browser
 def test_a_click_on_a_pixel_tells_which_parameters_make_the_difference(
-    page: Page, runs: dict[str, list[str]]
+    compared: Page,
 ) -> None:
-    ids = next(iter(runs.values()))
-    open_comparison(page, ids)
+    page = compared
     page.get_by_role("img", name=re.compile("^Disagreement")).click()
     blame = page.get_by_role("table", name="Blame")
     expect(blame).to_be_visible()
@@ -118,6 +145,30 @@ def test_a_click_on_a_pixel_tells_which_parameters_make_the_difference(
     assert rows[0].startswith("disk0.")
     assert abs(contributions[0]) >= abs(contributions[1])
     expect(page).to_have_url(re.compile(r"pixel=\d+,\d+"))
+
+
+@pytest.mark.browser
+def test_blink_swipe_and_keys(compared: Page) -> None:
+    page = compared
+    page.keyboard.press("d")
+    expect(page.get_by_role("button", name="Data", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("r")
+    page.keyboard.press("b")
+    one = page.locator(".tile[data-id=one]")
+    page.keyboard.press("ArrowRight")
+    before = one.inner_text()
+    page.keyboard.press("ArrowRight")
+    expect(one).not_to_have_text(before)
+    page.keyboard.press("s")
+    page.get_by_role("combobox", name="Right").select_option("Gradient")
+    expect(
+        page.get_by_role("img", name=re.compile("of LM left of the line, of Gradient right"))
+    ).to_be_visible()
+    assert min(canvases(page)) > 30
+    page.keyboard.press("t")
+    expect(page.locator(".tile canvas")).to_have_count(5)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Side by side, blink, swipe")
 
 
 @pytest.mark.browser
@@ -156,31 +207,6 @@ def test_a_permalink_shows_the_same_in_another_browser(
             other.get_by_role("table", name="Parameters of the runs").inner_text(),
             other.get_by_role("table", name="Blame").inner_text(),
         ]
-
-
-@pytest.mark.browser
-def test_blink_swipe_and_keys(page: Page, runs: dict[str, list[str]]) -> None:
-    ids = next(iter(runs.values()))
-    open_comparison(page, ids)
-    page.keyboard.press("d")
-    expect(page.get_by_role("button", name="Data", exact=True)).to_have_attribute("aria-pressed", "true")
-    page.keyboard.press("r")
-    page.keyboard.press("b")
-    one = page.locator(".tile[data-id=one]")
-    page.keyboard.press("ArrowRight")
-    before = one.inner_text()
-    page.keyboard.press("ArrowRight")
-    expect(one).not_to_have_text(before)
-    page.keyboard.press("s")
-    page.get_by_role("combobox", name="Right").select_option("Gradient")
-    expect(
-        page.get_by_role("img", name=re.compile("of LM left of the line, of Gradient right"))
-    ).to_be_visible()
-    assert min(canvases(page)) > 30
-    page.keyboard.press("t")
-    expect(page.locator(".tile canvas")).to_have_count(5)
-    page.keyboard.press("?")
-    expect(page.get_by_role("dialog")).to_contain_text("Side by side, blink, swipe")
 
 
 @pytest.mark.browser
@@ -261,19 +287,6 @@ def test_the_list_keeps_what_is_said_of_a_run_and_undoes_a_deletion(
     page.get_by_role("checkbox", name="Tick run 2").check()
     page.get_by_role("button", name="Compare 2").click()
     expect(page.get_by_role("status", name="Verdict")).to_contain_text("LM and Iterative agree within")
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
-def test_the_page_itself_does_not_scroll(
-    page: Page, runs: dict[str, list[str]], size: tuple[int, int]
-) -> None:
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    open_comparison(page, next(iter(runs.values())))
-    overflow = page.evaluate(
-        "[document.documentElement.scrollWidth - innerWidth, document.documentElement.scrollHeight - innerHeight]"
-    )
-    assert overflow == [0, 0]
 
 
 @pytest.mark.browser

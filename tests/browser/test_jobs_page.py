@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.workbench import fit_button, open_example, tick, wait_for_image
+from tests.browser.workbench import choose_example, fit_button, tick, wait_for_image
 
 pytestmark = pytest.mark.browser
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 def test_fits_stand_in_the_queue_until_they_are_cancelled(page: Page) -> None:
     page.goto("/jobs")
     expect(page.get_by_role("heading", name="Nothing waits")).to_be_visible()
-    open_example(page, "Three overlapping")
+    choose_example(page, "Three overlapping")
     wait_for_image(page, "model")
     tick(page, "NUTS", "HMC")
     fit_button(page).click()

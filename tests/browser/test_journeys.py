@@ -211,8 +211,8 @@ def test_components_are_renamed_deleted_and_added(page: Page) -> None:
     assert chi2_dof(page) <= 1.0127, "the new component starts from what the fitted ones leave"
 
 
-def test_the_look_changes_without_the_server(page: Page) -> None:
-    open_example(page, "seed")
+def test_the_look_changes_without_the_server(seed_page: Page) -> None:
+    page = seed_page
     color = "() => Bokeh.documents[0].get_model_by_name('image-data').glyph.color_mapper.palette[600]"
     before = page.evaluate(color)
     sent: list[object] = []
@@ -257,8 +257,8 @@ def test_keys_and_help(page: Page) -> None:
     expect(verdict(page)).to_contain_text("Converged")
 
 
-def test_the_readout_tells_the_pixel_under_the_cursor(page: Page) -> None:
-    open_example(page, "seed")
+def test_the_readout_tells_the_pixel_under_the_cursor(seed_page: Page) -> None:
+    page = seed_page
     left, top = page.evaluate(PLACE, ["data", 67, 30])
     page.mouse.move(left, top)
     readout = page.get_by_role("group", name="Value under the cursor")
@@ -271,9 +271,11 @@ def test_the_readout_tells_the_pixel_under_the_cursor(page: Page) -> None:
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
-def test_nothing_is_cut_off(page: Page, size: tuple[int, int]) -> None:
+def test_nothing_is_cut_off(seed_page: Page, size: tuple[int, int]) -> None:
+    page = seed_page
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    open_example(page, "seed")
+    # A new size is answered by a new layout, which two frames later stands.
+    page.evaluate("new Promise((done) => setTimeout(() => requestAnimationFrame(done), 500))")
     wider, higher = page.evaluate(
         "[document.documentElement.scrollWidth - innerWidth, document.documentElement.scrollHeight - innerHeight]"
     )

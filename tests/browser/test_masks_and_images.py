@@ -11,8 +11,15 @@ import pytest
 from astropy.io import fits
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_journeys import open_example
-from tests.browser.workbench import PLACE, cell, choose_files, click_pixel, fit, wait_for_image
+from tests.browser.workbench import (
+    PLACE,
+    cell,
+    choose_files,
+    click_pixel,
+    fit,
+    open_example,
+    wait_for_image,
+)
 
 pytestmark = pytest.mark.browser
 

@@ -26,32 +26,33 @@ def fill(page: Page, row: str, what: str, text: str) -> None:
     expect(page.get_by_role("button", name=f"{what} of {row}")).to_contain_text(text)
 
 
-def seen(page: Page, project: str, comparison: str, posterior: str) -> dict[str, str]:
-    """What stands on the pages of a project."""
-    page.goto(f"/fit/{project}")
+def at_the_workbench(page: Page) -> list[str]:
+    """What stands there of the fit, once it is all there."""
     wait_for_image(page, "pull")
     expect(verdict(page)).to_contain_text("scatter of 8 fits")
     masked(page, 200)
     runs = page.get_by_role("list", name="Runs", exact=True)
     expect(runs.get_by_role("listitem")).to_have_count(2)
-    found = {
-        "verdict": verdict(page).inner_text(),
-        "value": cell(page, "disk0 center x").input_value(),
-        "runs": runs.inner_text(),
-    }
-    page.goto(f"/runs/{project}")
+    return [verdict(page).inner_text(), cell(page, "disk0 center x").input_value(), runs.inner_text()]
+
+
+def in_the_list(page: Page) -> str:
     table = page.get_by_role("table", name="Runs")
     expect(table.get_by_role("row", name=re.compile("LM"))).to_contain_text("the one to use")
-    found["list"] = table.inner_text()
-    page.goto(comparison)
+    return table.inner_text()
+
+
+def compared(page: Page) -> str:
     expect(page.get_by_role("status", name="Verdict")).to_be_visible()
     parameters = page.get_by_role("table", name="Parameters of the runs")
     expect(parameters.get_by_role("row")).to_have_count(9)
-    found["comparison"] = page.get_by_role("status", name="Verdict").inner_text() + parameters.inner_text()
-    page.goto(posterior)
-    expect(page.get_by_text("Bootstrap: 8 draws", exact=False).first).to_be_visible()
-    found["posterior"] = page.get_by_text("Bootstrap: 8 draws", exact=False).first.inner_text()
-    return found
+    return page.get_by_role("status", name="Verdict").inner_text() + parameters.inner_text()
+
+
+def drawn(page: Page) -> str:
+    words = page.get_by_text("Bootstrap: 8 draws", exact=False).first
+    expect(words).to_be_visible()
+    return words.inner_text()
 
 
 def test_a_restart_keeps_everything_and_an_address_shows_the_same_to_others(
@@ -74,16 +75,26 @@ def test_a_restart_keeps_everything_and_an_address_shows_the_same_to_others(
         draws.fill("8")
         draws.press("Tab")
         fit(page)
+        bench = at_the_workbench(page)
         page.goto(f"/runs/{project}")
         fill(page, "run 1", "Tags", "paper")
         fill(page, "run 1", "Note", "the one to use")
+        listed = in_the_list(page)
         for number in (1, 2):
             page.get_by_role("checkbox", name=f"Tick run {number}").check()
         page.get_by_role("button", name="Compare 2").click()
-        expect(page.get_by_role("status", name="Verdict")).to_be_visible()
+        comparison_says = compared(page)
         comparison = page.url.removeprefix(server.url)
         lm, bootstrap = re.findall(r"\w{12}", comparison)
         posterior = f"/run/{bootstrap}?section=corner&over={lm}"
-        before = seen(page, project, comparison, posterior)
+        page.goto(posterior)
+        draws_say = drawn(page)
     with serving(data) as server, watched_page(browser, server, complaints) as page:
-        assert seen(page, project, comparison, posterior) == before
+        page.goto(f"/fit/{project}")
+        assert at_the_workbench(page) == bench
+        page.goto(f"/runs/{project}")
+        assert in_the_list(page) == listed
+        page.goto(comparison)
+        assert compared(page) == comparison_says
+        page.goto(posterior)
+        assert drawn(page) == draws_say

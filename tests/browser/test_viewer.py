@@ -29,14 +29,66 @@ DRAWN = """name => {
 }"""
 
 
-def open_seed(page: Page) -> None:
-    page.goto("/")
-    page.get_by_role("link", name="Three galaxies").first.click()
-    wait_for_image(page, "pull")
+def test_the_readout_tells_pull_and_brightest_component(seed_page: Page) -> None:
+    page = seed_page
+    readout = page.get_by_role("group", name="Value under the cursor")
+    for x, y, name in ((67, 66, "sersic 0"), (5, 95, "sky")):
+        left, top = page.evaluate(PLACE, ["data", x, y])
+        page.mouse.move(left - 3, top)
+        page.wait_for_function(
+            "Bokeh.documents[0].get_model_by_name('viewer-data').tags[0].data.image[0].length > 1"
+        )
+        page.mouse.move(left, top)
+        expect(readout).to_contain_text(name)
+        pull = page.evaluate(VALUE, ["pull", y * 99 + x])
+        expect(readout).to_contain_text(f"{'+' if pull >= 0 else '−'}{abs(pull):.2f}")
 
 
-def test_panels_are_chosen_and_made_in_the_browser(page: Page) -> None:
-    open_seed(page)
+def test_profiles_follow_the_cursor_and_the_selected_component(seed_page: Page) -> None:
+    page = seed_page
+    page.keyboard.press("p")
+    expect(page.get_by_role("button", name="Profiles")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("Around sersic 1", exact=False)).to_contain_text("data and model differ the most")
+    for name in ("radial-profile", "pull-histogram", "cut-row", "cut-column"):
+        page.wait_for_function(DRAWN, arg=name)
+    left, top = page.evaluate(PLACE, ["data", 30, 57])
+    page.mouse.move(left, top)
+    page.wait_for_function(
+        "Bokeh.documents[0].get_model_by_name('cut-row').below[0].axis_label === 'x / pixel, at y = 57'"
+    )
+    x, y = page.evaluate(CURVE, ["cut-row", 0])
+    assert x == pytest.approx(range(99))
+    assert y[30] == pytest.approx(page.evaluate(VALUE, ["data", 57 * 99 + 30]))
+    x, y = page.evaluate(CURVE, ["cut-column", 1])
+    assert y[57] == pytest.approx(page.evaluate(VALUE, ["model", 57 * 99 + 30]))
+    page.get_by_role("list", name="Components").get_by_text("sersic 0").click()
+    expect(page.get_by_text("Around sersic 0", exact=False)).to_be_visible()
+    page.keyboard.press("p")
+    expect(page.get_by_role("textbox", name="sersic 0 Sersic index n value", exact=True)).to_be_visible()
+
+
+def test_going_to_a_place_says_what_is_wrong_with_it(seed_page: Page) -> None:
+    page = seed_page
+    before = page.evaluate(RANGES)
+    box = page.get_by_role("textbox", name="Go to a place")
+    readout = page.get_by_role("group", name="Value under the cursor")
+    box.fill("somewhere else")
+    box.press("Enter")
+    expect(readout).to_contain_text("is not a place. Write x, y in pixels.")
+    box.fill("500, 30")
+    box.press("Enter")
+    expect(readout).to_contain_text("lies outside the image, which goes from 0 to 98 in x")
+    assert page.evaluate(RANGES) == before
+    box.fill("20, 30")
+    box.press("Enter")
+    expect(readout).to_contain_text("20.0, 30.0")
+    left, right, low, high = page.evaluate(RANGES)
+    assert ((left + right) / 2, (low + high) / 2) == pytest.approx((20, 30))
+    box.blur()
+
+
+def test_panels_are_chosen_and_made_in_the_browser(seed_page: Page) -> None:
+    page = seed_page
     panels = page.get_by_role("group", name="Panels shown")
     expect(panels.get_by_role("button", pressed=True)).to_have_text(["Data", "Model", "Residual/σ"])
     expect(panels.get_by_role("button", name="PSF")).to_be_disabled()
@@ -55,40 +107,6 @@ def test_panels_are_chosen_and_made_in_the_browser(page: Page) -> None:
     expect(panels.get_by_role("button", pressed=True)).to_have_text(["σ"])
     page.keyboard.press("5")
     expect(panels.get_by_role("button", pressed=True)).to_have_count(5)
-
-
-def test_the_readout_tells_pull_and_brightest_component(page: Page) -> None:
-    open_seed(page)
-    readout = page.get_by_role("group", name="Value under the cursor")
-    for x, y, name in ((67, 66, "sersic 0"), (5, 95, "sky")):
-        left, top = page.evaluate(PLACE, ["data", x, y])
-        page.mouse.move(left - 3, top)
-        page.wait_for_function(
-            "Bokeh.documents[0].get_model_by_name('viewer-data').tags[0].data.image[0].length > 1"
-        )
-        page.mouse.move(left, top)
-        expect(readout).to_contain_text(name)
-        pull = page.evaluate(VALUE, ["pull", y * 99 + x])
-        expect(readout).to_contain_text(f"{'+' if pull >= 0 else '−'}{abs(pull):.2f}")
-
-
-def test_going_to_a_place_says_what_is_wrong_with_it(page: Page) -> None:
-    open_seed(page)
-    before = page.evaluate(RANGES)
-    box = page.get_by_role("textbox", name="Go to a place")
-    readout = page.get_by_role("group", name="Value under the cursor")
-    box.fill("somewhere else")
-    box.press("Enter")
-    expect(readout).to_contain_text("is not a place. Write x, y in pixels.")
-    box.fill("500, 30")
-    box.press("Enter")
-    expect(readout).to_contain_text("lies outside the image, which goes from 0 to 98 in x")
-    assert page.evaluate(RANGES) == before
-    box.fill("20, 30")
-    box.press("Enter")
-    expect(readout).to_contain_text("20.0, 30.0")
-    left, right, low, high = page.evaluate(RANGES)
-    assert ((left + right) / 2, (low + high) / 2) == pytest.approx((20, 30))
 
 
 def test_going_to_a_place_in_the_sky(page: Page, tmp_path: Path) -> None:
@@ -110,26 +128,3 @@ def test_going_to_a_place_in_the_sky(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_role("group", name="Value under the cursor")).to_contain_text("41.0, 12.0")
     left, right, low, high = page.evaluate(RANGES)
     assert ((left + right) / 2, (low + high) / 2) == pytest.approx((41, 12), abs=0.1)
-
-
-def test_profiles_follow_the_cursor_and_the_selected_component(page: Page) -> None:
-    open_seed(page)
-    page.keyboard.press("p")
-    expect(page.get_by_role("button", name="Profiles")).to_have_attribute("aria-pressed", "true")
-    expect(page.get_by_text("Around sersic 1", exact=False)).to_contain_text("data and model differ the most")
-    for name in ("radial-profile", "pull-histogram", "cut-row", "cut-column"):
-        page.wait_for_function(DRAWN, arg=name)
-    left, top = page.evaluate(PLACE, ["data", 30, 57])
-    page.mouse.move(left, top)
-    page.wait_for_function(
-        "Bokeh.documents[0].get_model_by_name('cut-row').below[0].axis_label === 'x / pixel, at y = 57'"
-    )
-    x, y = page.evaluate(CURVE, ["cut-row", 0])
-    assert x == pytest.approx(range(99))
-    assert y[30] == pytest.approx(page.evaluate(VALUE, ["data", 57 * 99 + 30]))
-    x, y = page.evaluate(CURVE, ["cut-column", 1])
-    assert y[57] == pytest.approx(page.evaluate(VALUE, ["model", 57 * 99 + 30]))
-    page.get_by_role("list", name="Components").get_by_text("sersic 0").click()
-    expect(page.get_by_text("Around sersic 0", exact=False)).to_be_visible()
-    page.keyboard.press("p")
-    expect(page.get_by_role("textbox", name="sersic 0 Sersic index n value", exact=True)).to_be_visible()

@@ -54,7 +54,18 @@ def wait_for_image(page: Page, kind: str = "data") -> None:
 
 
 def open_example(page: Page, name: str) -> None:
-    """Make a project of an example, and wait for its model."""
+    """Make a project of an example as scripts do, open it, and wait for its model.
+
+    The first page has tests of its own; opening it on the way would cost each journey some seconds of two processors.
+    """
+    made = page.request.post("/api/projects", data={"example": name})
+    assert made.ok, made.text()
+    page.goto(f"/fit/{made.json()['project']['id']}")
+    wait_for_image(page, "model")
+
+
+def choose_example(page: Page, name: str) -> None:
+    """Choose an example on the first page, and wait for its model."""
     page.goto("/")
     page.get_by_role("button", name=name).click()
     page.wait_for_url("**/fit/*")
