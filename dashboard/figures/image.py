@@ -35,6 +35,8 @@ from dashboard.figures.limits import for_display, reduction
 
 # In the order on screen and of the keys 1 to 7.
 KINDS = ("data", "model", "pull", "residual", "sigma", "mask", "psf")
+# Below an image: its color bar and the numbers of that, in pixels.
+COLORS_HEIGHT = 30
 BLANK = np.zeros((1, 1), dtype=np.float32)
 # Words on an image: white on a veil, to be read on any of them.
 ON_IMAGE: dict[str, Any] = {
@@ -163,7 +165,9 @@ def _figure(
         Image(image="image", x="x", y="y", dw="dw", dh="dh", color_mapper=mapper),
         name=f"image-{kind}",
     )
-    if kind != "mask":
+    if kind == "mask":
+        plot.min_border_bottom = COLORS_HEIGHT  # as large as the others
+    else:
         plot.add_layout(_color_bar(kind, mapper), "below")
     return plot
 
