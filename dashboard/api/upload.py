@@ -116,9 +116,8 @@ class UploadHandler(ApiHandler):
         found = await self._inspector.look(self._incoming.path, self._name, self._role)
         if self._gone:
             return  # stopped at the last moment: on_finish leaves nothing of it
-        blob = await asyncio.to_thread(self._incoming.commit)
         file = await asyncio.to_thread(
-            self.services.store.add_blob, self._project, found["role"], self._name, blob
+            self.services.store.take_in, self._project, found["role"], self._name, self._incoming
         )
         kept = {
             "id": file.id,

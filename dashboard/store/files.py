@@ -6,7 +6,10 @@ import hashlib
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -70,17 +73,21 @@ class Incoming:
             os.fsync(self._stream.fileno())
             self._stream.close()
 
+    @property
+    def sha256(self) -> str:
+        """The hash of what has come so far."""
+        return self._digest.hexdigest()
+
     def commit(self) -> Blob:
         """Move the content to its place; the same content twice is kept once."""
         self.close()
-        sha256 = self._digest.hexdigest()
-        place = self._files.path(sha256)
+        place = self._files.path(self.sha256)
         place.parent.mkdir(exist_ok=True)
         # A stored content is not written to again: say so to the file system too.
         self.path.chmod(0o440)
         # In place of the same content from before, if any: should that have been damaged, this mends it.
         self.path.replace(place)
-        return Blob(sha256, self.size, place)
+        return Blob(self.sha256, self.size, place)
 
     def discard(self) -> None:
         """Forget the content unless it was committed."""
@@ -99,6 +106,8 @@ class Files:
         shutil.rmtree(self.incoming, ignore_errors=True)
         for folder in (self.root, self.incoming):
             folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._kept: Counter[str] = Counter()
 
     def path(self, sha256: str) -> Path:
         """Where the content with this hash lies, or would lie."""
@@ -106,21 +115,38 @@ class Files:
             raise ValueError(f"{sha256!r} is not a SHA-256 in hexadecimal.")
         return self.root / sha256[:2] / sha256
 
-    def add(self, source: Path | bytes) -> Blob:
-        """Copy a file or bytes in."""
-        with Incoming(self) as incoming:
+    def copy(self, source: Path | bytes) -> Incoming:
+        """All of a file or of bytes, on its way in."""
+        incoming = Incoming(self)
+        try:
             if isinstance(source, bytes):
                 incoming.write(source)
             else:
                 with source.open("rb") as stream:
                     while chunk := stream.read(_CHUNK):
                         incoming.write(chunk)
-            return incoming.commit()
+        except BaseException:
+            incoming.discard()
+            raise
+        return incoming
 
-    def remove(self, sha256: str) -> None:
-        """Delete a content that no run has; the caller knows that no file of a project refers to it."""
-        if not in_a_run(self.path(sha256)):
-            self.path(sha256).unlink(missing_ok=True)
+    @contextmanager
+    def kept(self, sha256: str) -> Iterator[None]:
+        """Let nobody remove this content until the block has recorded who has it."""
+        with self._lock:
+            self._kept[sha256] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._kept[sha256] -= 1
+                self._kept += Counter()  # without those that are at zero
+
+    def remove(self, sha256: str, recorded: Callable[[], bool]) -> None:
+        """Delete a content unless somebody has it: a run, one who records it now, or one that ``recorded`` knows of."""
+        with self._lock:
+            if not self._kept[sha256] and not recorded() and not in_a_run(self.path(sha256)):
+                self.path(sha256).unlink(missing_ok=True)
 
 
 def in_a_run(content: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,6 +58,8 @@ class Part:
     def _forget(self, hashes: set[str]) -> None:
         """Remove those of the contents that neither a file nor a run refers to."""
         for sha256 in hashes:
-            with self._session.begin() as session:
-                if session.scalar(select(func.count()).where(FileRow.sha256 == sha256)) == 0:
-                    self._blobs.remove(sha256)
+            self._blobs.remove(sha256, partial(self._is_recorded, sha256))
+
+    def _is_recorded(self, sha256: str) -> bool:
+        with self._session() as session:
+            return bool(session.scalar(select(func.count()).where(FileRow.sha256 == sha256)))

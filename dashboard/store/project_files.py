@@ -21,18 +21,23 @@ class ProjectFiles(Part):
     """Taken in, found, given a role and deleted."""
 
     def receive(self) -> Incoming:
-        """Start taking in a content chunk by chunk; finish with `add_blob(..., incoming.commit())`."""
+        """Start taking in a content chunk by chunk; finish with :meth:`take_in`."""
         return Incoming(self._blobs)
 
     def add_file(self, project_id: str, role: str, name: str, source: Path | bytes) -> File:
         """Copy a file or bytes into a project."""
         with self._session() as session:
             self._get(session, ProjectRow, project_id, "project", Reach.WRITE)
-        return self.add_blob(project_id, role, name, self._blobs.add(source))
+        with self._blobs.copy(source) as incoming:
+            return self.take_in(project_id, role, name, incoming)
 
-    def add_blob(self, project_id: str, role: str, name: str, blob: Blob) -> File:
-        """Make a stored content a file of a project, under the (sanitised) name its sender gave it."""
+    def take_in(self, project_id: str, role: str, name: str, incoming: Incoming) -> File:
+        """Make a content that has come a file of a project, under the (sanitised) name its sender gave it."""
         _check_role(role)
+        with self._blobs.kept(incoming.sha256):
+            return self._file(self._record(project_id, role, name, incoming.commit()))
+
+    def _record(self, project_id: str, role: str, name: str, blob: Blob) -> FileRow:
         now = datetime.now(UTC)
         row = FileRow(
             id=new_id(),
@@ -46,7 +51,7 @@ class ProjectFiles(Part):
         with self._session.begin() as session:
             self._get(session, ProjectRow, project_id, "project", Reach.WRITE).updated = now
             session.add(row)
-        return self._file(row)
+        return row
 
     def files(self, project_id: str) -> list[File]:
         """The files of a project, in the order they came."""

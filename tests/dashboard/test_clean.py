@@ -43,8 +43,8 @@ def test_what_nobody_refers_to_goes_and_nothing_else(store, database):
     for file in store.files(project.id):
         aged(file.path, 2 * HOUR)
     aged(folder, 2 * HOUR)
-    old = aged(store._blobs.add(b"nobody's").path, 2 * HOUR)
-    young = store._blobs.add(b"somebody's in a moment").path
+    old = aged(store._blobs.copy(b"nobody's").commit().path, 2 * HOUR)
+    young = store._blobs.copy(b"somebody's in a moment").commit().path
     orphan = store.data_dir / "runs" / "bcdfghjkmnpq"
     orphan.mkdir()
     (orphan / "images.fits").write_bytes(b"x" * 1000)
@@ -82,7 +82,7 @@ def test_without_records_nothing_is_removed(tmp_path):
 
 def test_the_command_says_what_it_would_remove_and_what_it_removed(tmp_path):
     with closing(Store(tmp_path)) as store:
-        aged(store._blobs.add(b"nobody's").path, 2 * HOUR)
+        aged(store._blobs.copy(b"nobody's").commit().path, 2 * HOUR)
         runner = CliRunner()
         told = runner.invoke(app, ["clean", "--dry-run", "--data-dir", str(tmp_path)])
         assert told.output == "Would remove 1 content of no file: 0 MB.\n", "beside a server too"

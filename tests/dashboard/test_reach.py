@@ -34,9 +34,9 @@ ON_A_PROJECT: dict[str, tuple[Reach, Call]] = {
     "Store.require": (Reach.WRITE, lambda store, w: store.require(w.project, Reach.WRITE)),
     "Store.update_project": (Reach.WRITE, lambda store, w: store.update_project(w.project, title="new")),
     "Store.add_file": (Reach.WRITE, lambda store, w: store.add_file(w.project, "psf", "p.fits", b"x")),
-    "Store.add_blob": (
+    "Store.take_in": (
         Reach.WRITE,
-        lambda store, w: store.add_blob(w.project, "psf", "p.fits", w.store._blobs.add(b"y")),
+        lambda store, w: store.take_in(w.project, "psf", "p.fits", w.store._blobs.copy(b"y")),
     ),
     "Store.set_file_role": (Reach.WRITE, lambda store, w: store.set_file_role(w.file, "psf")),
     "Store.delete_file": (Reach.WRITE, lambda store, w: store.delete_file(w.file)),

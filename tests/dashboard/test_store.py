@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from dashboard.store import NotFound, RunStatus, Store, StoreError, file_reference, with_file
-from dashboard.store.files import Blob
 from dashboard.store.names import display_name, display_title, is_id, new_id
 from dashboard.store.records import NEXT
 
@@ -97,8 +96,10 @@ def test_json_keeps_numbers_that_postgres_has_no_word_for(store, project):
 
 
 def test_a_file_may_be_larger_than_32_bits(store, project):
-    blob = store.add_file(project.id, "image", "a.fits", b"x")
-    huge = store.add_blob(project.id, "image", "b.fits", Blob(blob.sha256, 5 << 30, blob.path))
+    with store.receive() as incoming:
+        incoming.write(b"x")
+        incoming.size = 5 << 30
+        huge = store.take_in(project.id, "image", "b.fits", incoming)
     assert store.file(huge.id).size == 5 << 30
 
 
@@ -129,6 +130,22 @@ def test_the_same_content_is_stored_once(store):
     assert second.path.exists()
     store.delete_file(second.id)
     assert not second.path.exists()
+
+
+def test_a_content_that_is_deleted_while_it_comes_again_stays(store, monkeypatch):
+    one, other = store.create_project("one"), store.create_project("other")
+    record = store._record
+
+    def meanwhile(*arguments):
+        store.delete_project(one.id)  # the content has come, and no record says so yet
+        return record(*arguments)
+
+    store.add_file(one.id, "image", "a.fits", b"same")
+    monkeypatch.setattr(store, "_record", meanwhile)
+    again = store.add_file(other.id, "image", "b.fits", b"same")
+    assert again.path.read_bytes() == b"same"
+    store.delete_file(again.id)
+    assert not again.path.exists()
 
 
 def test_a_file_is_copied_from_a_path(store, project, tmp_path):
