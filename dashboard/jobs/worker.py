@@ -43,9 +43,6 @@ FULL_DISK = (
     "cares for the server; then start the fit again."
 )
 STEPS_PER_SECOND = 20
-# How far fits stand behind pages on the same machine (nice): people wait for those, and fits get what is left, which
-# is nearly all. Beside other programs that compute without end, a fit has a third of what each of them has.
-BEHIND_PAGES = 5
 
 logger = logging.getLogger("residua.worker")
 
@@ -240,16 +237,13 @@ class WarmUp(WorkerPlugin):
 
     name = "residua-warm-up"
 
-    def __init__(self, torch_threads: int, *, behind_pages: bool = False) -> None:
+    def __init__(self, torch_threads: int) -> None:
         self.torch_threads = torch_threads
-        self.behind_pages = behind_pages
         self.worker: Any = None
 
     def setup(self, worker: Any) -> None:
         """Begin, on the thread that fits run on: a fit that comes meanwhile waits for the rest only."""
         self.worker = worker
-        if self.behind_pages and hasattr(os, "setpriority"):
-            stand_back()  # threads are begun as far behind as the one that begins them
         worker.handlers[LEAVE] = self.leave
         if worker.state.total_resources.get(GPU):  # others would take memory of a GPU only to look at it
             worker.metrics[GPU_METRIC] = gpu_memory
@@ -270,12 +264,6 @@ class WarmUp(WorkerPlugin):
             warm_up()
         except Exception:
             logger.exception("Warming up a worker failed; its first fit will be slow")
-
-
-def stand_back() -> None:
-    """Let the pages of the same machine go first."""
-    behind = max(BEHIND_PAGES, os.getpriority(os.PRIO_PROCESS, 0))
-    os.setpriority(os.PRIO_PROCESS, 0, behind)
 
 
 def gpu_memory(_: Any = None) -> dict[str, Any] | None:

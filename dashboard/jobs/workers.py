@@ -204,8 +204,9 @@ class Workers:
                 stop_cluster(self._cluster)
 
     def _prepare(self) -> Pending[Any]:
-        warm_up = WarmUp(self._torch_threads, behind_pages=self._cluster is not None)
-        return self._helpers.submit(self.client.register_plugin, warm_up, name=WarmUp.name)
+        return self._helpers.submit(
+            self.client.register_plugin, WarmUp(self._torch_threads), name=WarmUp.name
+        )
 
     def _nannies(self) -> list[Any]:
         return [] if self._cluster is None else list(self._cluster.workers.values())

@@ -15,7 +15,6 @@ from dashboard.jobs import Jobs, JobsError
 from dashboard.jobs.cluster import start_cluster, stop_cluster
 from dashboard.jobs.order import QUICK_SECONDS
 from dashboard.jobs.standstill import STANDS_STILL, Standstill
-from dashboard.jobs.worker import BEHIND_PAGES
 from dashboard.services import Services, import_fit
 from dashboard.settings import Settings
 from dashboard.state.fitting import Fitting
@@ -228,24 +227,10 @@ def test_workers_of_another_scheduler_do_as_well(store):
     try:
         assert ended(jobs, store, jobs.submit(project.id, project.description)).converged
         assert jobs.workers == 1
-        assert behind(jobs) == os.getpriority(os.PRIO_PROCESS, 0), (
-            "what else their machine does is not known here"
-        )
     finally:
         jobs.close()
         assert len(cluster.workers) == 1, "they are not ours to stop"
         stop_cluster(cluster)
-
-
-def behind(jobs: Jobs) -> int:
-    """How far the thread that fits run on stands behind others."""
-    found: int = jobs.pool.client.submit(os.getpriority, os.PRIO_PROCESS, 0, pure=False).result(SECONDS)
-    return found
-
-
-def test_fits_stand_behind_the_pages_of_their_machine(jobs):
-    own = os.getpriority(os.PRIO_PROCESS, 0)
-    assert behind(jobs) == max(BEHIND_PAGES, own)
 
 
 def test_a_scheduler_that_does_not_answer(store):
