@@ -15,15 +15,9 @@ from multiprocessing.context import ForkServerContext
 
 # Read once, when the libraries are loaded.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-# typer too: a new process runs the module that this one was started with. The last two write a sampler's draws.
-_LOADED = [
-    "dashboard.api.inspection",
-    "dashboard.jobs.worker",
-    "distributed.nanny",
-    "typer",
-    "xarray",
-    "h5netcdf",
-]
+# typer too: a new process runs the module that this one was started with. Not what only samplers write their draws
+# with: it would count against the memory of every worker.
+_LOADED = ["dashboard.api.inspection", "dashboard.jobs.worker", "distributed.nanny", "typer"]
 # Elsewhere the system's own libraries do not survive a fork.
 FITS = "forkserver" if sys.platform == "linux" else "spawn"
 

@@ -46,7 +46,7 @@ def configure(torch_threads: int) -> None:
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],
             # What Dask measures of itself for those pages, up to a hundred times a second, and what it would move from
-            # worker to worker, where each gets one fit at a time from the queue: a twentieth of a core in each process.
+            # worker to worker, where each gets one fit at a time from the queue: it costs each process all the time.
             "distributed.worker.profile.enabled": False,
             "distributed.admin.tick.interval": "500ms",
             "distributed.admin.system-monitor.interval": "2s",
