@@ -85,7 +85,7 @@ RESTRETCH = """(chooser, stretch) => new Promise(resolve => {
 
 
 def serve(data: Path, delays: Path) -> None:
-    """Serve `data` in this process, keep a clock on its event loop, and start fits when told by SIGUSR1."""
+    """Serve `data` in this process, keep a clock on its event loop, and start fits when told by SIGUSR2."""
     from dashboard.app import create_app
     from dashboard.settings import Settings
 
@@ -108,7 +108,8 @@ def serve(data: Path, delays: Path) -> None:
                 {"max_steps": 100_000, "tolerance": 0.0, "patience": 100_000},
             )
 
-    signal.signal(signal.SIGUSR1, lambda *_: threading.Thread(target=fits).start())
+    # The other such signal is the server's own: it tells where its threads are.
+    signal.signal(signal.SIGUSR2, lambda *_: threading.Thread(target=fits).start())
     loop.add_callback(lambda: ring(loop.time()))
     try:
         app.run()
@@ -215,7 +216,7 @@ def measure(repeats: int, sessions: int, seconds: float, side: int) -> dict[str,
                 say(f"session {number + 1} of {sessions} is open after {took:.2f} s")
             opened = time.time()
             say(f"Watching the event loop for {seconds:g} s while two fits run ...")
-            process.send_signal(signal.SIGUSR1)
+            process.send_signal(signal.SIGUSR2)
             page.wait_for_timeout(2000)
             loaded = time.time()
             page.wait_for_timeout(1000 * seconds)
