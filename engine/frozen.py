@@ -100,7 +100,7 @@ class FrozenProblem:
             return Costs(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
         self._batch = len(x)
         theta, slopes, allowed = self._expand(x)
-        inside = allowed & (False if self._scene is None else self._scene.covers(theta))
+        inside = allowed & self._covers(theta)
         self._evaluated += len(x)
         if inside.all():
             return _without_lost(self._frozen(theta, slopes, gradient))
@@ -121,18 +121,24 @@ class FrozenProblem:
     @in_smaller_tiles
     def images(self, x: np.ndarray) -> np.ndarray:
         """Return the model image at each x, (chain, row, column)."""
+        most = self._most
+        if len(x) > most:
+            return np.concatenate([self.images(x[at : at + most]) for at in range(0, len(x), most)])
         self._batch = len(x)
         theta, _, allowed = self._expand(x)
-        inside = allowed & (False if self._scene is None else self._scene.covers(theta))
+        inside = allowed & self._covers(theta)
         found = np.zeros((len(x), *self.problem.image.shape))
-        for at in range(0, int(inside.sum()), self._most):
-            chains = np.flatnonzero(inside)[at : at + self._most]
+        if inside.any():
             with torch.no_grad():
-                model, _ = self._model(theta[chains])
-            found[chains] = model.cpu().numpy()
+                model, _ = self._model(theta[inside])
+            found[inside] = model.cpu().numpy()
         for chain in np.flatnonzero(~inside):
             found[chain] = self.problem.render(x[chain])
         return found
+
+    def _covers(self, theta: np.ndarray) -> np.ndarray:
+        """Which of ``theta``, (chain, parameter), the frozen scene can render, (chain,)."""
+        return np.zeros(len(theta), dtype=bool) if self._scene is None else self._scene.covers(theta)
 
     def _model(self, theta: np.ndarray) -> tuple[Tensor, PullMany]:
         """The model images of the frozen scene, (chain, row, column), and their pullback."""

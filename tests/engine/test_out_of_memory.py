@@ -107,11 +107,15 @@ def test_chains_are_evaluated_fewer_at_a_time(monkeypatch, device):
     width = 0.01 * np.abs(x)
     places = x + width * np.random.default_rng(1).uniform(-1, 1, (9, len(x)))
     expected = FrozenProblem(fitted, Box(x, x - width, x + width)).costs(places)
+    expected_images = FrozenProblem(fitted, Box(x, x - width, x + width)).images(places)
     array, most = Arrays.array, 2 * 9_000
     monkeypatch.setattr(Arrays, "array", lambda self, name, shape: _bounded(array, most, self, name, shape))
     frozen = FrozenProblem(fitted, Box(x, x - width, x + width))
     found = frozen.costs(places)
     assert 1 <= frozen._most < 9
+    drawn = FrozenProblem(fitted, Box(x, x - width, x + width))
+    np.testing.assert_allclose(drawn.images(places), expected_images, rtol=1e-10)
+    assert 1 <= drawn._most < 9
     np.testing.assert_allclose(found.cost, expected.cost, rtol=1e-10)
     np.testing.assert_allclose(found.gradient, expected.gradient, rtol=1e-8, atol=1e-8)
     most = 10
