@@ -35,8 +35,8 @@ from dashboard.figures.limits import for_display, reduction
 
 # In the order on screen and of the keys 1 to 7.
 KINDS = ("data", "model", "pull", "residual", "sigma", "mask", "psf")
-# Below an image: its color bar and the numbers of that, in pixels.
-COLORS_HEIGHT = 30
+# What a color bar and its numbers take below an image, in pixels.
+_BAR_HEIGHT = 30
 BLANK = np.zeros((1, 1), dtype=np.float32)
 # Words on an image: white on a veil, to be read on any of them.
 ON_IMAGE: dict[str, Any] = {
@@ -166,9 +166,9 @@ def _figure(
         name=f"image-{kind}",
     )
     if kind == "mask":
-        plot.min_border_bottom = COLORS_HEIGHT  # as large as the others
+        plot.min_border_bottom = _BAR_HEIGHT  # as large as the others
     else:
-        plot.add_layout(_color_bar(kind, mapper), "below")
+        plot.add_layout(color_bar(mapper, name=f"colorbar-{kind}"), "below")
     return plot
 
 
@@ -183,7 +183,8 @@ def _add_markers(plot: figure, ellipses: ColumnDataSource) -> None:
     plot.add_glyph(ellipses, cross, name="center")
 
 
-def _color_bar(kind: str, mapper: LinearColorMapper) -> ColorBar:
+def color_bar(mapper: LinearColorMapper, **look: Any) -> ColorBar:
+    """The colors of an image with their numbers, to be put below it."""
     return ColorBar(
         color_mapper=mapper,
         orientation="horizontal",
@@ -195,7 +196,7 @@ def _color_bar(kind: str, mapper: LinearColorMapper) -> ColorBar:
         ticker=BasicTicker(desired_num_ticks=5),
         background_fill_alpha=0,
         bar_line_color=None,
-        name=f"colorbar-{kind}",
+        **look,
     )
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from bokeh.models import (
-    BasicTicker,
-    ColorBar,
     ColumnDataSource,
     HoverTool,
     LinearColorMapper,
@@ -20,7 +18,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from dashboard.figures.corner import INK
-from dashboard.figures.image import BLANK, image_columns
+from dashboard.figures.image import BLANK, color_bar, image_columns
 from dashboard.figures.palettes import IMAGE_PALETTES, RESIDUAL_PALETTES
 
 BRIGHTNESS = IMAGE_PALETTES["viridis"]
@@ -34,7 +32,6 @@ COLORS_HEIGHT = 38
 class MapPanel:
     """One image on screen: replace ``source.data``, never the figure, and the zoom stays."""
 
-    kind: str
     figure: figure
     source: ColumnDataSource
     mapper: LinearColorMapper
@@ -81,23 +78,8 @@ def map_panel(
         "image", "x", "y", "dw", "dh", source=source, color_mapper=mapper, name=f"map-image-{kind}"
     )
     plot.add_tools(HoverTool(renderers=[drawn], tooltips=[("x, y", "$x{0.0}, $y{0.0}"), ("value", "@image")]))
-    plot.add_layout(
-        ColorBar(
-            color_mapper=mapper,
-            orientation="horizontal",
-            height=8,
-            padding=4,
-            margin=0,
-            label_standoff=3,
-            major_label_text_font_size="11px",
-            major_label_text_color=INK,
-            ticker=BasicTicker(desired_num_ticks=5),
-            background_fill_alpha=0,
-            bar_line_color=None,
-        ),
-        "below",
-    )
-    return MapPanel(kind, plot, source, mapper)
+    plot.add_layout(color_bar(mapper, major_label_text_color=INK), "below")
+    return MapPanel(plot, source, mapper)
 
 
 def show(panel: MapPanel, image: np.ndarray, limits: tuple[float, float], origin: tuple[int, int]) -> None:
