@@ -182,7 +182,7 @@ def looked_at(browser: Browser, server: Server) -> Iterator[tuple[Page, list[str
 def seed_page(looked_at: tuple[Page, list[str]]) -> Iterator[Page]:
     """The seed example, on one page for all tests of a module that only look at it.
 
-    Opening a workbench costs ten times what such a test does there. A test leaves the view as it likes, and expects
+    Opening a workbench costs far more than such a test does there. A test leaves the view as it likes, and expects
     nothing of it but the data, the model and the pull.
     """
     page, complaints = looked_at

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 import engine
 from dashboard.store import RunStatus, Store
 from tests.browser.conftest import Server, serving, watched_page
+from tests.browser.workbench import overflow
 from tests.dashboard.fits import components, galaxy, project_with, small_project
 
 FITS = (("lm", {}), ("iterative", {}), ("gradient", {"max_steps": 3}), ("laplace", {"draws": 100}))
@@ -122,13 +123,7 @@ def compared(opened: tuple[Page, list[str]]) -> Iterator[Page]:
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
 def test_the_page_itself_does_not_scroll(compared: Page, size: tuple[int, int]) -> None:
-    page = compared
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.evaluate("new Promise((done) => setTimeout(() => requestAnimationFrame(done), 500))")
-    overflow = page.evaluate(
-        "[document.documentElement.scrollWidth - innerWidth, document.documentElement.scrollHeight - innerHeight]"
-    )
-    assert overflow == [0, 0]
+    assert overflow(compared, size) == [0, 0]
 
 
 @pytest.mark.browser

@@ -23,6 +23,7 @@ from tests.browser.workbench import (
     fit,
     fit_button,
     open_example,
+    overflow,
     tick,
     verdict,
     wait_for_image,
@@ -273,12 +274,7 @@ def test_the_readout_tells_the_pixel_under_the_cursor(seed_page: Page) -> None:
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
 def test_nothing_is_cut_off(seed_page: Page, size: tuple[int, int]) -> None:
     page = seed_page
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    # A new size is answered by a new layout, which two frames later stands.
-    page.evaluate("new Promise((done) => setTimeout(() => requestAnimationFrame(done), 500))")
-    wider, higher = page.evaluate(
-        "[document.documentElement.scrollWidth - innerWidth, document.documentElement.scrollHeight - innerHeight]"
-    )
+    wider, higher = overflow(page, size)
     assert (wider, higher) == (0, 0), "the page itself must not scroll"
     for kind in ("data", "model", "pull"):
         figure = f"Bokeh.documents[0].get_model_by_name('viewer-{kind}')"

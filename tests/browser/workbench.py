@@ -53,6 +53,17 @@ def wait_for_image(page: Page, kind: str = "data") -> None:
         page.wait_for_timeout(300)
 
 
+def overflow(page: Page, size: tuple[int, int]) -> list[int]:
+    """How much wider and higher than a window of this size the page is, in pixels."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    # A new size is answered by a new layout, which two frames later stands.
+    page.evaluate("new Promise((done) => setTimeout(() => requestAnimationFrame(done), 500))")
+    found: list[int] = page.evaluate(
+        "[document.documentElement.scrollWidth - innerWidth, document.documentElement.scrollHeight - innerHeight]"
+    )
+    return found
+
+
 def open_example(page: Page, name: str) -> None:
     """Make a project of an example as scripts do, open it, and wait for its model.
 
