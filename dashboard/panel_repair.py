@@ -1,4 +1,4 @@
-"""Two mends of Panel 1.9: an update that was put off must not be forgotten, and a page that was left must be.
+"""Three mends of Panel 1.9: of updates that were put off, of pages that were left, and of modules that load slowly.
 
 While an earlier message to a browser is still on its way, Panel keeps the next ones in a list and has a task send them.
 When the earlier one arrives in between, it takes away the mark that makes that task work (`_WRITE_BLOCK`), so the list
@@ -6,6 +6,8 @@ stays where it is until something else changes: a page that was opening stood st
 
 Each page watches whether the server is busy, which is a state of all sessions together: whatever one person did was
 looked up in the pages of all, and as the state outlives every page, none was ever freed (1.6 MB each).
+
+Browsers import modules by themselves; static/import.js says why they are not given es-module-shims for it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 from bokeh.document import Document
 from panel.io import document as panel_document
+from panel.models.esm import ReactiveESM
 from panel.util import edit_readonly
 
 _dispatch = panel_document._dispatch_msgs
@@ -28,8 +31,9 @@ async def dispatch_all(document: Document) -> None:
 
 
 def repair() -> None:
-    """Have Panel send all; harmless when called again."""
+    """Have Panel send all, and browsers import by themselves; harmless when called again."""
     panel_document._dispatch_msgs = dispatch_all
+    ReactiveESM.__javascript__ = ["/assets/import.js"]
 
 
 def forget_busy(page: Any) -> None:

@@ -1,17 +1,21 @@
-"""What Panel put off reaches the browser, and a page that was left is freed."""
+"""What Panel put off reaches the browser, a page that was left is freed, and modules are the browser's own affair."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import weakref
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from bokeh.document import Document
 from panel.io import document as panel_document
+from panel.io.resources import Resources
 
 from dashboard import ui
+from dashboard.views.component import SCRIPTS
 
 
 def test_what_waits_is_sent_though_its_mark_was_taken_away() -> None:
@@ -42,3 +46,22 @@ def test_a_page_that_was_left_is_freed() -> None:
     del page
     gc.collect()
     assert left() is None
+
+
+def test_browsers_import_by_themselves() -> None:
+    ui.setup()
+    files = Resources(mode="server").js_files
+    assert "assets/import.js" in files
+    assert not [file for file in files if "es-module-shims" in file]
+
+
+def test_no_module_names_another() -> None:
+    # A name, unlike an address, needs an import map, and static/import.js knows of none.
+    import panel_material_ui
+
+    bundle = Path(panel_material_ui.__file__).parent / "dist" / "panel-material-ui.bundle.js"
+    for file in [*SCRIPTS.glob("*.js"), bundle]:
+        named = re.findall(
+            r"""(?:^|;)(?:import|export)\b[^;()"']*\bfrom ?["'][^"']*["']""", file.read_text(), re.M
+        )
+        assert not named, f"{file.name}: {named[0]}"
