@@ -35,6 +35,7 @@ from dashboard.jobs.order import (
     in_order,
     next_run,
 )
+from dashboard.jobs.room import Room
 from dashboard.jobs.standstill import Standstill
 from dashboard.jobs.watch import CANCEL_FLAG, LEAVE_FLAG, is_claimed, unclaim
 from dashboard.jobs.worker import LEFT, LOST, Outcome
@@ -50,6 +51,8 @@ ORDER_SECONDS = 0.5
 AGAIN_SECONDS = 3.0
 # A fit that has noticed that it has to stop may take this long to judge and write what it has.
 WRITE_SECONDS = 120.0
+# A worker that has room says within this long that it has begun.
+BEGIN_SECONDS = 5.0
 # A stopping server waits this long for its fits to leave a checkpoint.
 LEAVE_SECONDS = 3.0
 
@@ -97,6 +100,7 @@ class Dispatcher:
         self._closed = False
         self._trouble = ""
         self._standstill = Standstill()
+        self._room = Room()
         self._order: tuple[list[str], float] = ([], 0.0)
         self._moves = ThreadPoolExecutor(1, thread_name_prefix="residua-jobs")
         self._stop_clock = threading.Event()
@@ -355,8 +359,10 @@ class Dispatcher:
         if self._closed:
             return
         away = self._workers.reconnected()
-        self._trouble = "" if self._workers.connected else endings.NO_SCHEDULER
         now = time.monotonic()
+        self._trouble = (
+            self._room.sentence(self._full(now)) if self._workers.connected else endings.NO_SCHEDULER
+        )
         for run_id, active in list(self._active.items()):
             # A worker that is being started has to load everything first.
             patience = self._limits.heartbeat_seconds * (3 if active.address is None else 1)
@@ -371,6 +377,11 @@ class Dispatcher:
                 sentence = too_long(self._limits.fit_seconds)
                 self._end(self._store.run(run_id), Verdict(RunStatus.CANCELLED, sentence))
         self._dispatch()
+
+    def _full(self, now: float) -> tuple[int, int] | None:
+        """What the worker holds that keeps a fit waiting which was given away, if that is why."""
+        waits = any(one.address is None and now - one.began > BEGIN_SECONDS for one in self._active.values())
+        return self._workers.full() if waits else None
 
     def _end_worker(self, active: Active) -> None:
         """End the process of a run that does not answer; until it is gone, nothing else is given to it."""
@@ -428,7 +439,10 @@ class Dispatcher:
     def _memory_told(self, event: tuple[float, Any]) -> None:
         _, message = event
         if isinstance(message, dict):
-            self._out_of_memory.add(str(message.get("worker")))
+            worker = message.get("worker")
+            self._out_of_memory.add(str(worker))
+            if all(one.address != worker for one in list(self._active.values())):
+                self._room.ended(int(message.get("rss") or 0))
 
     def _going(self) -> list[Going]:
         return [*(active.going for active in list(self._active.values())), *self._ending]

@@ -120,6 +120,14 @@ class Workers:
             for address, one in sorted(self._workers().items())
         ]
 
+    def full(self) -> tuple[int, int] | None:
+        """Memory in use and its limit, in bytes, of a worker that takes no fit for what it holds without one."""
+        for one in self._workers().values():
+            metrics = one.get("metrics", {})
+            if one["status"] == "paused" and not metrics.get("executing"):
+                return int(metrics.get("memory") or 0), int(one["memory_limit"] or 0)
+        return None
+
     @property
     def connected(self) -> bool:
         """Whether the scheduler is there."""

@@ -230,3 +230,21 @@ def test_a_worker_out_of_memory_is_told_as_such(tmp_path):
         store.close()
     assert run.status is RunStatus.FAILED
     assert "for want of memory" in run.message
+
+
+@pytest.mark.parametrize(("megabytes", "why"), [(250, "was ended for taking"), (400, "of the 400 MB")])
+def test_a_memory_limit_without_room_for_a_fit_is_told(tmp_path, megabytes, why):
+    """A worker that has loaded everything has some 350 MB: it is ended again and again, or takes nothing more."""
+    store = Store(tmp_path / "data")
+    jobs = Jobs(store, n_workers=1, worker_memory=megabytes * 1_000_000, limits=OFTEN)
+    try:
+        project = small_project(store)
+        first = jobs.submit(project.id, project.description)
+        wait_for(lambda: bool(jobs.trouble) or store.run(first.id).status.ended)
+        jobs.submit(project.id, project.description)
+        wait_for(lambda: "no room for fits" in jobs.trouble)
+        assert why in jobs.trouble
+        assert "--worker-memory-mb" in jobs.trouble
+    finally:
+        jobs.close()
+        store.close()
