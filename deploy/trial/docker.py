@@ -23,7 +23,7 @@ STAND_INS = {
     "python": "",
     "postgres": 'COPY postgres.sh /usr/local/bin/entry.sh\nSTOPSIGNAL SIGINT\nCMD ["/usr/local/bin/entry.sh"]',
     # Our file goes where that image looks for it; Debian's own site gives way.
-    "nginx": "RUN rm /etc/nginx/sites-enabled/default\n"
+    "nginx": "RUN rm -f /etc/nginx/sites-enabled/default\n"
     'STOPSIGNAL SIGQUIT\nCMD ["nginx", "-g", "daemon off;"]',
 }
 
