@@ -10,10 +10,10 @@ import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from distributed import Nanny, Scheduler, Security
+from distributed import Scheduler, Security
 
 from dashboard.commands import talk
-from dashboard.jobs.cluster import JobsError, configure
+from dashboard.jobs.cluster import BareNanny, JobsError, configure
 from dashboard.jobs.tls import check_exposure, security_of
 from dashboard.jobs.worker import GPU, GPU_SHARE, LEAVE, LEAVE_SECONDS
 
@@ -117,7 +117,7 @@ def _gpu_memory() -> list[int]:
 async def _keep(address: str, place: Place, memory: int, security: Security | None) -> None:
     """One worker process, made again whenever it or the scheduler has gone."""
     while True:
-        nanny = Nanny(
+        nanny = BareNanny(
             address,
             nthreads=1,
             memory_limit=memory or "auto",

@@ -13,9 +13,10 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import dask
-from distributed import Client, LocalCluster, Security, Status
+from distributed import Client, LocalCluster, Nanny, Security, Status
 from distributed.comm.core import CommClosedError
 from distributed.utils import get_mp_context
 
@@ -61,6 +62,13 @@ def configure(torch_threads: int) -> None:
     )
 
 
+class BareNanny(Nanny):
+    """Starts a worker process, and again when it dies; one that does not load Bokeh for pages that nobody sees."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{**options, "dashboard": False})
+
+
 def start_cluster(n_workers: int, torch_threads: int, memory: int = 0) -> LocalCluster:
     """Worker processes that only this process can reach, each one fit at a time.
 
@@ -75,7 +83,7 @@ def start_cluster(n_workers: int, torch_threads: int, memory: int = 0) -> LocalC
         return LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
-            processes=True,
+            worker_class=BareNanny,
             host="127.0.0.1",
             security=Security.temporary(),
             memory_limit=memory or "auto",

@@ -21,7 +21,15 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from astropy.io import fits
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.workbench import PATIENCE, open_example, wait_for_image
 from tests.dashboard import launch
@@ -135,22 +143,58 @@ def complaints() -> list[str]:
     return []
 
 
+class Profiles(dict[str, BrowserContext]):
+    """A browser profile for each address, made when it is asked for."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+
+    def __missing__(self, address: str) -> BrowserContext:
+        self[address] = made = profile_of(self._browser, address)
+        return made
+
+
+def profile_of(browser: Browser, address: str) -> BrowserContext:
+    """A new browser profile, on the pages of a server."""
+    profile = browser.new_context(
+        viewport={"width": 1280, "height": 800}, base_url=address, accept_downloads=True
+    )
+    profile.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    return profile
+
+
+@pytest.fixture(scope="session")
+def profiles(browser: Browser) -> Profiles:
+    """Profiles that tests share: what the browser has compiled of a page's scripts need not be compiled again."""
+    return Profiles(browser)
+
+
 @pytest.fixture
-def page(browser: Browser, server: Server, complaints: list[str]) -> Iterator[Page]:
-    """A fresh browser profile with one page."""
-    with watched_page(browser, server, complaints) as page:
+def page(profiles: Profiles, server: Server, complaints: list[str]) -> Iterator[Page]:
+    """A page in a browser that remembers nothing of the tests before."""
+    profile = profiles[server.url]
+    with watched(profile, complaints) as page:
         yield page
+        session = profile.new_cdp_session(page)
+        session.send("Storage.clearDataForOrigin", {"origin": server.url, "storageTypes": "all"})
+        profile.clear_permissions()
 
 
 @contextmanager
 def watched_page(browser: Browser, server: Server, complaints: list[str]) -> Iterator[Page]:
     """One page in a profile of its own; what it complains of fails the test when the block ends."""
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 800}, base_url=server.url, accept_downloads=True
-    )
-    context.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    page = context.new_page()
+    profile = profile_of(browser, server.url)
+    with watched(profile, complaints) as page:
+        yield page
+    profile.close()
+
+
+@contextmanager
+def watched(profile: BrowserContext, complaints: list[str]) -> Iterator[Page]:
+    """A new page in a profile; what the profile's pages complain of fails the test. New ones are closed at the end."""
+    before = profile.pages
+    page = profile.new_page()
 
     def heard(message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -163,16 +207,21 @@ def watched_page(browser: Browser, server: Server, complaints: list[str]) -> Ite
 
     page.on("console", heard)
     page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
-    context.on("request", requested)
-    yield page
-    context.close()
+    profile.on("request", requested)
+    try:
+        yield page
+    finally:
+        for one in profile.pages:
+            if one not in before:
+                one.close()
+        profile.remove_listener("request", requested)
     assert not complaints, "\n".join(complaints)
 
 
 @pytest.fixture(scope="module")
-def looked_at(browser: Browser, server: Server) -> Iterator[tuple[Page, list[str]]]:
+def looked_at(profiles: Profiles, server: Server) -> Iterator[tuple[Page, list[str]]]:
     complaints: list[str] = []
-    with watched_page(browser, server, complaints) as page:
+    with watched(profiles[server.url], complaints) as page:
         open_example(page, "seed")
         wait_for_image(page, "pull")
         yield page, complaints

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import engine
 from dashboard.store import RunStatus, Store
-from tests.browser.conftest import Server, serving, watched_page
+from tests.browser.conftest import Profiles, Server, serving, watched
 from tests.browser.workbench import overflow
 from tests.dashboard.fits import components, galaxy, project_with, small_project
 
@@ -105,9 +105,11 @@ def test_runs_of_several_fitters_are_compared(page: Page, runs: dict[str, list[s
 
 
 @pytest.fixture(scope="module")
-def opened(browser: Browser, server: Server, runs: dict[str, list[str]]) -> Iterator[tuple[Page, list[str]]]:
+def opened(
+    profiles: Profiles, server: Server, runs: dict[str, list[str]]
+) -> Iterator[tuple[Page, list[str]]]:
     complaints: list[str] = []
-    with watched_page(browser, server, complaints) as page:
+    with watched(profiles[server.url], complaints) as page:
         open_comparison(page, next(iter(runs.values())))
         yield page, complaints
 

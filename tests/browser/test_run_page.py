@@ -78,10 +78,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
         yield Runs(server, *(run.id for run in made))
 
 
-@pytest.fixture
-def page(browser: Browser, runs: Runs, complaints: list[str]) -> Iterator[Page]:
-    with watched_page(browser, runs.server, complaints) as page:
-        yield page
+@pytest.fixture(scope="module")
+def server(runs: Runs) -> Server:
+    """The server of these runs."""
+    return runs.server
 
 
 def wait_for_colors(page: Page, name: str, at_least: int = 20) -> None:
@@ -214,8 +214,9 @@ def test_a_permalink_shows_the_same_to_another_person(
 ) -> None:
     page.goto(f"/run/{runs.sampler}")
     tab(page, "Corner plot")
-    page.get_by_role("checkbox", name="Overlay Levenberg-Marquardt").check()
     page.get_by_label("Pair, across").select_option("sersic 2.n")
+    page.get_by_role("checkbox", name="Overlay Levenberg-Marquardt").check()
+    expect(page).to_have_url(re.compile("with="))  # drawn anew by now, and half a pair is kept
     page.get_by_label("Pair, up").select_option("sersic 2.intensity_e")
     wait_for_colors(page, "pair")
     with watched_page(browser, runs.server, complaints) as other:

@@ -220,7 +220,7 @@ def test_a_full_disk_fails_the_fit_with_a_sentence_and_keeps_what_is_there(jobs,
 def test_a_worker_out_of_memory_is_told_as_such(tmp_path):
     """Dask's nanny ends a process above its limit: that is no reason to try again."""
     store = Store(tmp_path / "data")
-    # A worker with nothing to do has some 350 MB and takes a fit below 80 % of its limit; this fit takes over 500 MB.
+    # A worker with nothing to do has some 330 MB and takes a fit below 80 % of its limit; this fit takes over 500 MB.
     jobs = Jobs(store, n_workers=1, worker_memory=470_000_000, limits=OFTEN)
     try:
         project = slow_project(store)
@@ -234,7 +234,7 @@ def test_a_worker_out_of_memory_is_told_as_such(tmp_path):
 
 @pytest.mark.parametrize(("megabytes", "why"), [(250, "was ended for taking"), (400, "of the 400 MB")])
 def test_a_memory_limit_without_room_for_a_fit_is_told(tmp_path, megabytes, why):
-    """A worker that has loaded everything has some 350 MB: it is ended again and again, or takes nothing more."""
+    """A worker that has loaded everything has some 330 MB: it is ended again and again, or takes nothing more."""
     store = Store(tmp_path / "data")
     jobs = Jobs(store, n_workers=1, worker_memory=megabytes * 1_000_000, limits=OFTEN)
     try:

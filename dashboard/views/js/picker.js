@@ -2,6 +2,8 @@
 
 export function render({model}) {
   const root = el("div", {class: "stack picker"})
+  // Half a pair is nobody's business but ours, and must outlast what else is drawn anew.
+  let chosen_pair = [...model.pair]
 
   function check(label, checked, on_change, attributes = {}) {
     const box = el("input", {type: "checkbox", onchange: () => on_change(box.checked), ...attributes})
@@ -35,8 +37,8 @@ export function render({model}) {
     const select = (place, label) => {
       const field = el("select", {class: "field grow", "aria-label": label})
       field.append(el("option", {value: ""}, "–"), ...names.map(([name, text]) => el("option", {value: name}, text)))
-      field.value = model.pair[place] ?? ""
-      field.addEventListener("change", () => { const values = fields.map((one) => one.value)
+      field.value = chosen_pair[place] ?? ""
+      field.addEventListener("change", () => { const values = chosen_pair = fields.map((one) => one.value)
         if ((values[0] && values[1] && values[0] !== values[1]) || !field.value) model.send_msg({type: "pair", pair: field.value ? values : []}) })
       return field
     }
@@ -51,6 +53,7 @@ export function render({model}) {
       el("ul", {class: "checks groups"}, ...model.groups.map(group))), model.pairs ? pair() : null].filter(Boolean))
     if (focused) root.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus()
   }
+  model.on("pair", () => { chosen_pair = [...model.pair] })
   for (const name of ["runs", "groups", "pair", "pairs"]) model.on(name, draw)
   draw()
   return root
