@@ -129,15 +129,18 @@ def _fit(job: Job) -> Outcome:
         def on_step(step: engine.Step) -> None:
             reporter(step)
             keeper(step)
+
+        def should_stop() -> bool:
+            # Asked after each step: the checkpoint has it where the fit is left, and no result is made.
+            stops = watch.should_stop()
             if watch.reason is Reason.LEAVE:
                 keeper.write()
             if watch.reason in (Reason.LEAVE, Reason.REPLACED):
                 raise _Left
+            return stops
 
         try:
-            result = engine.fit(
-                problem, job["fitter"], on_step=on_step, should_stop=watch.should_stop, **options
-            )
+            result = engine.fit(problem, job["fitter"], on_step=on_step, should_stop=should_stop, **options)
         except _Left:
             if watch.reason is Reason.LEAVE:
                 return lost("The fit was left for another worker to go on with.", LEFT)

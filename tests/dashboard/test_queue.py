@@ -190,8 +190,8 @@ def test_a_new_server_goes_on_with_what_ran_and_what_waited(empty):
         assert ended(jobs, empty, waiting).status is RunStatus.FINISHED
         # In small steps: a server that stops waits only some seconds for the one that a fit is in.
         last = jobs.submit(project.id, project.description, "metropolis", {**LONG, "draws": 100_000})
+        wait_for(lambda: stepped(jobs, last))  # else the short one, behind it, would pass it
         behind = jobs.submit(project.id, project.description)
-        wait_for(lambda: stepped(jobs, last))
     finally:
         jobs.close()
         jobs.close()

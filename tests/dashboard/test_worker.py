@@ -1,0 +1,60 @@
+"""How a worker leaves a fit, whenever it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dashboard.jobs import Limits, endings, worker
+from dashboard.jobs.job import job_of
+from dashboard.jobs.watch import Reason, Watch
+from dashboard.store import Run, Store
+from tests.dashboard.fits import small_project
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(tmp_path / "data")) as store:
+        yield store
+
+
+@pytest.fixture
+def run(store: Store, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run to be carried out in this process, where no scheduler hears of it."""
+    monkeypatch.setattr(worker, "_sender", lambda _: lambda event: None)
+    project = small_project(store)
+    return store.create_run(project.id, project.description or {}, "lm", {})
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize(("reason", "status"), [(Reason.LEAVE, worker.LEFT), (Reason.REPLACED, worker.LOST)])
+def test_a_fit_that_is_left_as_it_asks_whether_to_stop_has_no_result(
+    store: Store, run: Run, monkeypatch: pytest.MonkeyPatch, reason: Reason, status: str, steps: int
+) -> None:
+    asked = 0
+
+    def told_now(watch: Watch) -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == steps:
+            watch.reason = reason
+        return watch.reason is not None
+
+    monkeypatch.setattr(Watch, "should_stop", told_now)
+    outcome = worker.run_fit(job_of(store, run, Limits(), 1, gpu=False))
+    assert outcome["status"] == status
+    folder = store.run_folder(run.id)
+    assert not (folder / "result.json").exists(), "the next worker would take it for the end"
+    assert endings.kept_step(folder) == (steps - 1 if reason is Reason.LEAVE else None)
+
+
+def test_a_fit_that_is_cancelled_keeps_what_it_has(
+    store: Store, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Watch, "should_stop", lambda watch: True)
+    outcome = worker.run_fit(job_of(store, run, Limits(), 1, gpu=False))
+    assert outcome["status"] == "cancelled"
+    assert (store.run_folder(run.id) / "result.json").exists()
