@@ -1,8 +1,8 @@
 # Residua's one-word commands. Each works as the first command on a fresh clone: what is missing is installed.
 #
 #   make serve [PORT=5006]   the dashboard, at the printed address
-#   make test [ARGS=...]     every test: first those that need the machine to themselves, then two files at a time;
-#                            with ARGS these go to pytest, one test at a time: ARGS="tests/engine -k lm"
+#   make test [ARGS=...]     every test, two files at a time; with ARGS these go to pytest, one test at a time:
+#                            ARGS="tests/engine -k lm"
 #   make setup               only the environment: .venv, with .venv/bin/residua
 #   make check               ruff and mypy
 #   make bench [ARGS=...]    the same fits by other codes, timed side by side (ARGS="--cases all", see --help);
@@ -91,9 +91,7 @@ test: $(READY_TEST) chromium postgres nginx
 ifneq ($(strip $(ARGS)),)
 	$(BIN)/python -m pytest $(ARGS)
 else
-	@failed=0; \
-	$(BIN)/python -m pytest -m alone || failed=$$?; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone" && exit $$failed
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 endif
 
 check: $(READY_TEST)

@@ -66,6 +66,7 @@ LONGEST = [
     "dashboard/test_jobs.py",
     "browser/test_broken_files.py",
     "browser/test_compare.py",
+    "browser/test_outages.py",
     "browser/test_journeys.py",
     "browser/test_workbench.py",
     "browser/test_run_page.py",

@@ -26,8 +26,11 @@ NUTS_GRADIENTS = 8
 # All chains are evaluated together, which makes one gradient about this part of a gradient on its own.
 TOGETHER = 0.5
 BYTES_A_PIXEL = 8
+# A busy machine's answer must not stay.
+KEPT_SECONDS = 600.0
 
 Count = Callable[[Mapping[str, Any], int], "Counts"]
+Kind = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,27 @@ class Forecast:
     def __add__(self, other: Forecast) -> Forecast:
         """One after the other: times add up, memory does not."""
         return Forecast(self.seconds + other.seconds, max(self.memory, other.memory))
+
+
+_kept: dict[Kind, tuple[float, Cost]] = {}
+
+
+def kind_of(problem: engine.Problem) -> Kind:
+    """What the cost of a problem depends on: two problems of one kind differ in their pixels and start values."""
+    models = tuple(one.model.key for one in problem.components)
+    return problem.image.shape, tuple(problem.names), models, problem.computer
+
+
+def cost_of(problem: engine.Problem) -> Cost:
+    """What :func:`measure` finds, or found of late for a problem of this kind: every page that is opened asks."""
+    now = time.monotonic()
+    for kind, (when, _) in list(_kept.items()):
+        if now - when > KEPT_SECONDS:
+            _kept.pop(kind, None)
+    kind = kind_of(problem)
+    found = _kept.get(kind) or (now, measure(problem))
+    _kept[kind] = found
+    return found[1]
 
 
 def measure(problem: engine.Problem) -> Cost:

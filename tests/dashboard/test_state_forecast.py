@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 import engine
+from dashboard.state import forecast as forecasts
 from dashboard.state.fit_form import CHAIN, FitForm
-from dashboard.state.forecast import Cost, Forecast, forecast, in_words, measure, together
+from dashboard.state.forecast import Cost, Forecast, cost_of, forecast, in_words, measure, together
 
 COST = Cost(model=0.001, gradient=0.002, jacobian=0.004, free=10, pixels=10_000)
 
@@ -67,3 +68,22 @@ def test_every_compared_fitter_has_a_forecast_on_a_real_problem() -> None:
         found = forecast(*request, cost)
         assert found is not None, request
         assert found.seconds > 0
+
+
+def test_a_problem_of_the_same_kind_is_not_measured_again_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measured: list[engine.Problem] = []
+    now = 0.0
+    monkeypatch.setattr(forecasts, "_kept", {})
+    monkeypatch.setattr(forecasts, "measure", lambda problem: measured.append(problem) or COST)
+    monkeypatch.setattr(forecasts.time, "monotonic", lambda: now)
+    seed, other = (engine.load(engine.example(name)) for name in ("seed", "disk"))
+    assert cost_of(seed) is cost_of(engine.load(engine.example("seed"))) is COST
+    assert measured == [seed]
+    cost_of(other)
+    assert measured == [seed, other]
+    now = forecasts.KEPT_SECONDS + 1
+    cost_of(seed)
+    assert measured == [seed, other, seed]
+    assert len(forecasts._kept) == 1, "what is old is forgotten"

@@ -124,11 +124,11 @@ class FittingPart:
         problem = self.state.opened.problem
         if problem is None:
             return
-        kind = (problem.image.shape, tuple(problem.names), tuple(one.model.key for one in problem.components))
+        kind = forecast.kind_of(problem)
         if kind == self._measured:
             return
         self._measured = kind
-        self._cost = await asyncio.to_thread(forecast.measure, problem)
+        self._cost = await asyncio.to_thread(forecast.cost_of, problem)
         self.later(self._show_forecast)
 
     def _expected(self, fitter: str, options: dict[str, Any]) -> float | None:
