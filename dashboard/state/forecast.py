@@ -72,7 +72,9 @@ _kept: dict[Kind, tuple[float, Cost]] = {}
 def kind_of(problem: engine.Problem) -> Kind:
     """What the cost of a problem depends on: two problems of one kind differ in their pixels and start values."""
     models = tuple(one.model.key for one in problem.components)
-    return problem.image.shape, tuple(problem.names), models, problem.computer
+    psf = None if problem.image.psf is None else (problem.image.psf.shape, problem.image.psf_oversampling)
+    how = psf, problem.likelihood, problem.accuracy, problem.computer
+    return problem.image.shape, tuple(problem.names), models, how
 
 
 def cost_of(problem: engine.Problem) -> Cost:

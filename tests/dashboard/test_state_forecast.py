@@ -7,7 +7,16 @@ import pytest
 import engine
 from dashboard.state import forecast as forecasts
 from dashboard.state.fit_form import CHAIN, FitForm
-from dashboard.state.forecast import Cost, Forecast, cost_of, forecast, in_words, measure, together
+from dashboard.state.forecast import (
+    Cost,
+    Forecast,
+    cost_of,
+    forecast,
+    in_words,
+    kind_of,
+    measure,
+    together,
+)
 
 COST = Cost(model=0.001, gradient=0.002, jacobian=0.004, free=10, pixels=10_000)
 
@@ -87,3 +96,11 @@ def test_a_problem_of_the_same_kind_is_not_measured_again_for_a_while(
     cost_of(seed)
     assert measured == [seed, other, seed]
     assert len(forecasts._kept) == 1, "what is old is forgotten"
+
+
+def test_what_is_convolved_is_of_another_kind() -> None:
+    seen_through_a_psf = engine.load(engine.example("disk"))
+    description = engine.example("disk")
+    del description["images"][0]["psf"]
+    assert kind_of(engine.load(description)) != kind_of(seen_through_a_psf)
+    assert kind_of(engine.load(engine.example("disk"))) == kind_of(seen_through_a_psf)
