@@ -28,6 +28,11 @@ GAMMA = 256
 COLORS_HEIGHT = 38
 
 
+def tall(height: int) -> str:
+    """A height in CSS: so many pixels, and more on a high screen."""
+    return f"max({height}px, {100 * height // 800}vh)"
+
+
 @dataclass(frozen=True)
 class MapPanel:
     """One image on screen: replace ``source.data``, never the figure, and the zoom stays."""
@@ -51,6 +56,8 @@ def map_panel(
     """An empty map; fill its source with :func:`image_columns` and set its mapper's limits."""
     pan, wheel = PanTool(), WheelZoomTool(zoom_on_axis=False)
     columns, rows = (one.end - one.start for one in ranges)
+    # Pixels stay square on a wide screen; below the image are its colors and their numbers.
+    width = f"max(140px, calc(({tall(height)} - {COLORS_HEIGHT}px) * {columns / rows:.6g}))"
     plot = figure(
         name=f"map-{kind}",
         x_range=ranges[0],
@@ -62,8 +69,7 @@ def map_panel(
         sizing_mode="stretch_width",
         height=height,
         min_width=140,
-        # Pixels stay square on a wide screen; below the image are its colors and their numbers.
-        max_width=max(140, round((height - COLORS_HEIGHT) * columns / rows)),
+        styles={"max-width": width},
         match_aspect=True,
         min_border=2,
         outline_line_color=None,

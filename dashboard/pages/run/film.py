@@ -14,7 +14,7 @@ from dashboard.figures.limits import display_limits
 from dashboard.figures.maps import BRIGHTNESS, SIGNED, map_panel, shared_ranges, show
 from dashboard.figures.palettes import stretched
 from dashboard.figures.profile import profile_columns, profile_figure
-from dashboard.pages.run.section import WIDE, Section, bokeh, title
+from dashboard.pages.run.section import WIDE, Section, high, title
 from dashboard.state.film import FilmStrip, Frame
 from dashboard.views.component import soon
 from dashboard.views.run import Player
@@ -38,7 +38,7 @@ class FilmSection(Section):
         self.residual = map_panel("film-residual", ranges, SIGNED, height=HEIGHT)
         self.profile = profile_figure("film-profile", ui.CURVE, height=210)
         boxes = [
-            pn.Column(title(text), bokeh(panel.figure, height=HEIGHT), **WIDE, min_width=150)
+            pn.Column(title(text), high(panel.figure, HEIGHT), **WIDE, min_width=150)
             for text, panel in (
                 ("Data", self.data),
                 ("Model of the draw", self.model),
@@ -50,7 +50,7 @@ class FilmSection(Section):
             self.player,
             pn.Row(*boxes, **WIDE, styles={"gap": "10px"}),
             title("Profile around the brightest component"),
-            bokeh(self.profile.figure, height=210),
+            high(self.profile.figure, 210),
             **WIDE,
             styles={"gap": "4px"},
         )

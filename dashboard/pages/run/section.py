@@ -10,6 +10,7 @@ from typing import Any
 import panel as pn
 
 from dashboard import ui
+from dashboard.figures.maps import tall
 from dashboard.figures.posterior_view import PosteriorView
 from dashboard.pages.later import Later
 from dashboard.services import Services
@@ -70,3 +71,10 @@ def title(text: str) -> Any:
 def bokeh(figure: Any, **options: Any) -> pn.pane.Bokeh:
     """A figure as Panel shows it."""
     return pn.pane.Bokeh(figure, **{**WIDE, **options})
+
+
+def high(figure: Any, height: int) -> pn.pane.Bokeh:
+    """A figure that takes so many pixels of height, and more on a high screen."""
+    # Bokeh gives its own figures their heights in pixels, whatever the styles: only a least height stands above that.
+    figure.styles = {**figure.styles, "min-height": tall(height)}
+    return bokeh(figure, height=height, styles={"min-height": tall(height)})
