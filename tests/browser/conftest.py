@@ -12,9 +12,10 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -47,6 +48,8 @@ START_SECONDS = 120
 TOLD_LINES = 200
 # What each server that runs has said so far, by its process.
 SERVED: dict[int, list[str]] = {}
+# The browser profile for each address.
+Profiles = Callable[[str], BrowserContext]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -143,17 +146,6 @@ def complaints() -> list[str]:
     return []
 
 
-class Profiles(dict[str, BrowserContext]):
-    """A browser profile for each address, made when it is asked for."""
-
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
-
-    def __missing__(self, address: str) -> BrowserContext:
-        self[address] = made = profile_of(self._browser, address)
-        return made
-
-
 def profile_of(browser: Browser, address: str) -> BrowserContext:
     """A new browser profile, on the pages of a server."""
     profile = browser.new_context(
@@ -167,13 +159,13 @@ def profile_of(browser: Browser, address: str) -> BrowserContext:
 @pytest.fixture(scope="session")
 def profiles(browser: Browser) -> Profiles:
     """Profiles that tests share: what the browser has compiled of a page's scripts need not be compiled again."""
-    return Profiles(browser)
+    return cache(partial(profile_of, browser))
 
 
 @pytest.fixture
 def page(profiles: Profiles, server: Server, complaints: list[str]) -> Iterator[Page]:
     """A page in a browser that remembers nothing of the tests before."""
-    profile = profiles[server.url]
+    profile = profiles(server.url)
     with watched(profile, complaints) as page:
         yield page
         session = profile.new_cdp_session(page)
@@ -221,7 +213,7 @@ def watched(profile: BrowserContext, complaints: list[str]) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def looked_at(profiles: Profiles, server: Server) -> Iterator[tuple[Page, list[str]]]:
     complaints: list[str] = []
-    with watched(profiles[server.url], complaints) as page:
+    with watched(profiles(server.url), complaints) as page:
         open_example(page, "seed")
         wait_for_image(page, "pull")
         yield page, complaints

@@ -109,7 +109,7 @@ def opened(
     profiles: Profiles, server: Server, runs: dict[str, list[str]]
 ) -> Iterator[tuple[Page, list[str]]]:
     complaints: list[str] = []
-    with watched(profiles[server.url], complaints) as page:
+    with watched(profiles(server.url), complaints) as page:
         open_comparison(page, next(iter(runs.values())))
         yield page, complaints
 

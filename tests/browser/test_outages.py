@@ -17,7 +17,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.store import RunStatus, Store, patience
+from dashboard.store import RunStatus, Store
 from tests.browser.conftest import Server, serving, watched_page
 from tests.browser.workbench import cell, wait_for_image
 from tests.dashboard import launch
@@ -82,12 +82,11 @@ def test_a_database_that_is_away_for_a_while_is_told_and_loses_nothing(
         page.keyboard.press("Tab")
         expect(state_of_the_server(page)).to_contain_text("The database does not answer. Fits that run go on")
         expect(page.get_by_text("this is only on your page yet").first).to_be_visible()
-        # The server goes on answering, whatever hangs: nobody waits on its event loop, where a question to the database
-        # would take AWAY_SECONDS at least.
+        # The server goes on answering, whatever hangs: nobody waits for the database on its event loop.
         asked = time.monotonic()
         with urlopen(f"{server.url}/assets/tokens.css", timeout=10) as answer:
             assert answer.status == 200
-        assert time.monotonic() - asked < patience.AWAY_SECONDS - 1
+        assert time.monotonic() - asked < 2
         other = page.context.new_page()
         opened = other.goto(f"/fit/{project.id}")
         assert opened is not None
