@@ -36,7 +36,7 @@ from dashboard.figures.limits import for_display, reduction
 # In the order on screen and of the keys 1 to 7.
 KINDS = ("data", "model", "pull", "residual", "sigma", "mask", "psf")
 # What a color bar and its numbers take below an image, in pixels.
-_BAR_HEIGHT = 30
+BAR_HEIGHT = 30
 BLANK = np.zeros((1, 1), dtype=np.float32)
 # Words on an image: white on a veil, to be read on any of them.
 ON_IMAGE: dict[str, Any] = {
@@ -166,7 +166,7 @@ def _figure(
         name=f"image-{kind}",
     )
     if kind == "mask":
-        plot.min_border_bottom = _BAR_HEIGHT  # as large as the others
+        plot.min_border_bottom = BAR_HEIGHT  # as large as the others
     else:
         plot.add_layout(color_bar(mapper, name=f"colorbar-{kind}"), "below")
     return plot

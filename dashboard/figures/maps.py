@@ -18,19 +18,21 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from dashboard.figures.corner import INK
-from dashboard.figures.image import BLANK, color_bar, image_columns
+from dashboard.figures.image import BAR_HEIGHT, BLANK, color_bar, image_columns
 from dashboard.figures.palettes import IMAGE_PALETTES, RESIDUAL_PALETTES
 
 BRIGHTNESS = IMAGE_PALETTES["viridis"]
 SIGNED = RESIDUAL_PALETTES["blue-red"]
 GAMMA = 256
-# Below an image: its color bar and the numbers of that, in pixels.
-COLORS_HEIGHT = 38
+BORDER = 2
+# Pixels of a window above which figures grow: on one that is only high, three images side by side could not.
+GROWS_ABOVE = 1500, 800
 
 
 def tall(height: int) -> str:
-    """A height in CSS: so many pixels, and more on a high screen."""
-    return f"max({height}px, {100 * height // 800}vh)"
+    """A height in CSS: so many pixels, and more on a large screen."""
+    wide, high = (100 * height // size for size in GROWS_ABOVE)
+    return f"max({height}px, min({high}vh, {wide}vw))"
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,21 @@ def shared_ranges(shape: tuple[int, int], origin: tuple[int, int] = (0, 0)) -> t
 
 
 def map_panel(
-    kind: str, ranges: tuple[Range1d, Range1d], palette: list[str] = BRIGHTNESS, height: int = 300
+    kind: str,
+    ranges: tuple[Range1d, Range1d],
+    palette: list[str] = BRIGHTNESS,
+    height: int = 300,
+    grows: bool = True,
 ) -> MapPanel:
-    """An empty map; fill its source with :func:`image_columns` and set its mapper's limits."""
+    """An empty map; fill its source with :func:`image_columns` and set its mapper's limits.
+
+    One that ``grows`` is to be given the height :func:`tall`.
+    """
     pan, wheel = PanTool(), WheelZoomTool(zoom_on_axis=False)
     columns, rows = (one.end - one.start for one in ranges)
-    # Pixels stay square on a wide screen; below the image are its colors and their numbers.
-    width = f"max(140px, calc(({tall(height)} - {COLORS_HEIGHT}px) * {columns / rows:.6g}))"
+    # Pixels stay square on a wide screen.
+    inner = f"{tall(height) if grows else f'{height}px'} - {BAR_HEIGHT + 2 * BORDER}px"
+    width = f"max(140px, calc(({inner}) * {columns / rows:.6g} + {2 * BORDER}px))"
     plot = figure(
         name=f"map-{kind}",
         x_range=ranges[0],
@@ -71,7 +81,7 @@ def map_panel(
         min_width=140,
         styles={"max-width": width},
         match_aspect=True,
-        min_border=2,
+        min_border=BORDER,
         outline_line_color=None,
         background_fill_color=None,
         border_fill_color=None,

@@ -18,7 +18,7 @@ from dashboard.figures.corner_shapes import CornerShapes, corner_shapes
 from dashboard.figures.maps import SIGNED, map_panel, shared_ranges, show
 from dashboard.figures.pair import pair_figure
 from dashboard.figures.posterior_view import PosteriorView
-from dashboard.pages.run.section import FULL, WIDE, Section, high, title
+from dashboard.pages.run.section import FULL, WIDE, Section, bokeh, title
 from dashboard.state.run_page import overlay_rows, parameter_groups
 from dashboard.views.component import soon
 from dashboard.views.run import Brush, Picker
@@ -41,14 +41,14 @@ class CornerSection(Section):
         image = self.opened.problem.image
         self.brush = Brush(self._on_brush, **WIDE)
         ranges = shared_ranges(image.shape, image.origin)
-        self.residual = map_panel("brushed-residual", ranges, SIGNED, height=250)
-        self.change = map_panel("brushed-change", ranges, SIGNED, height=250)
+        self.residual = map_panel("brushed-residual", ranges, SIGNED, height=250, grows=False)
+        self.change = map_panel("brushed-change", ranges, SIGNED, height=250, grows=False)
         self.brush_words = ui.html("", **WIDE)
         self.maps = pn.Column(
             title("Mean residual / σ of the selected draws"),
-            high(self.residual.figure, 250),
+            bokeh(self.residual.figure, height=250),
             title("Their mean model minus that of all, / σ"),
-            high(self.change.figure, 250),
+            bokeh(self.change.figure, height=250),
             margin=0,
             width=300,
             styles={"gap": "4px"},

@@ -38,7 +38,7 @@ class FilmSection(Section):
         self.residual = map_panel("film-residual", ranges, SIGNED, height=HEIGHT)
         self.profile = profile_figure("film-profile", ui.CURVE, height=210)
         boxes = [
-            pn.Column(title(text), high(panel.figure, HEIGHT), **WIDE, min_width=150)
+            pn.Column(title(text), high(panel.figure), **WIDE, min_width=150)
             for text, panel in (
                 ("Data", self.data),
                 ("Model of the draw", self.model),
@@ -50,7 +50,7 @@ class FilmSection(Section):
             self.player,
             pn.Row(*boxes, **WIDE, styles={"gap": "10px"}),
             title("Profile around the brightest component"),
-            high(self.profile.figure, 210),
+            high(self.profile.figure),
             **WIDE,
             styles={"gap": "4px"},
         )

@@ -36,7 +36,7 @@ class ImagesSection(Section):
         self.above = map_panel("posterior-above", ranges, SIGNED, height=HEIGHT)
         self.check = ui.html("", **WIDE)
         boxes = [
-            pn.Column(title(text), high(panel.figure, HEIGHT), **WIDE, min_width=150)
+            pn.Column(title(text), high(panel.figure), **WIDE, min_width=150)
             for text, panel in (
                 ("Mean of the model", self.mean),
                 ("Its scatter / σ of the pixel", self.sd),
@@ -106,11 +106,11 @@ class ResidualSection(Section):
         self.view = pn.Column(
             self.words,
             pn.Row(
-                pn.Column(title("Residual in sigma"), high(self.map.figure, HEIGHT), **WIDE, min_width=150),
+                pn.Column(title("Residual in sigma"), high(self.map.figure), **WIDE, min_width=150),
                 pn.Column(title("Its values, against N(0, 1)"), self.histogram, **WIDE, min_width=150),
                 pn.Column(
                     title("Autocorrelation, by lag in pixels"),
-                    high(self.lags.figure, HEIGHT),
+                    high(self.lags.figure),
                     **WIDE,
                     min_width=150,
                 ),
@@ -118,7 +118,7 @@ class ResidualSection(Section):
                 styles={"gap": "10px"},
             ),
             title("Mean residual around the brightest component"),
-            high(self.profile.figure, 240),
+            high(self.profile.figure),
             **WIDE,
             styles={"gap": "6px"},
         )
@@ -148,7 +148,7 @@ class ResidualSection(Section):
         lags[12, 12] = np.nan  # it is 1, and would hide the others
         reach = max(0.05, float(np.nanmax(np.abs(lags))))
         show(self.lags, lags, (-reach, reach), (-12, -12))
-        self.histogram[:] = [high(pull_histogram(found.pull, ui.CURVE, HEIGHT), HEIGHT)]
+        self.histogram[:] = [high(pull_histogram(found.pull, ui.CURVE, HEIGHT))]
         self.profile.data.data = profile_columns(rings.radius, rings.mean, rings.error, positive=False)
         self.profile.model.data = {
             "x": rings.radius,

@@ -73,8 +73,9 @@ def bokeh(figure: Any, **options: Any) -> pn.pane.Bokeh:
     return pn.pane.Bokeh(figure, **{**WIDE, **options})
 
 
-def high(figure: Any, height: int) -> pn.pane.Bokeh:
-    """A figure that takes so many pixels of height, and more on a high screen."""
+def high(figure: Any) -> pn.pane.Bokeh:
+    """A figure that takes its height in pixels, and more on a high screen."""
     # Bokeh gives its own figures their heights in pixels, whatever the styles: only a least height stands above that.
-    figure.styles = {**figure.styles, "min-height": tall(height)}
-    return bokeh(figure, height=height, styles={"min-height": tall(height)})
+    least = {"min-height": tall(figure.height)}
+    figure.styles = {**figure.styles, **least}
+    return bokeh(figure, height=figure.height, styles=least)
