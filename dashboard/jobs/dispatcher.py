@@ -43,6 +43,7 @@ from dashboard.jobs.workers import MEMORY_TOPIC, TOPIC, Workers, every
 from dashboard.store import Run, RunStatus, Store, StoreError
 from dashboard.store.files import bytes_below
 from dashboard.store.queue import Entry
+from dashboard.store.results import parted
 
 TICK_SECONDS = 1.0
 # Many pages ask for the order of the queue: it is made this often.
@@ -299,6 +300,7 @@ class Dispatcher:
 
     def _end(self, run: Run, verdict: Verdict) -> None:
         folder = self._store.run_folder(run.id)
+        stays, passes = parted(folder)  # what comes from now on is somebody's download
         ended = self._store.advance_run(
             run.id,
             verdict.status,
@@ -306,10 +308,12 @@ class Dispatcher:
             error=verdict.error and verdict.error[:4000],
             converged=verdict.converged,
             chi2_dof=verdict.chi2_dof,
-            bytes=bytes_below(folder),
+            bytes=sum(map(bytes_below, stays)),
         )
         self._forget(run)
-        endings.tidy(folder)
+        with contextlib.suppress(OSError):
+            for path in passes:
+                path.unlink(missing_ok=True)
         if ended is not None:
             self._hub.publish(run.id, state_event(ended))
 

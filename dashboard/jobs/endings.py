@@ -6,7 +6,6 @@ import json
 import logging
 import secrets
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from distributed import Future
 from distributed.scheduler import KilledWorker
 
 from dashboard.jobs.keeper import CHECKPOINT
-from dashboard.jobs.watch import CANCEL_FLAG, CLAIM, LEAVE_FLAG
 from dashboard.jobs.worker import LOST, Outcome
 from dashboard.store import RunStatus
 from engine.checkpoint import read_checkpoint
@@ -141,15 +139,3 @@ def kept_step(folder: Path) -> int | None:
     """The step of the last checkpoint of a run; None where there is none."""
     found = read_checkpoint(folder / CHECKPOINT)
     return None if found is None else found.step.number
-
-
-def tidy(folder: Path) -> None:
-    """Remove what only a running fit needs."""
-    with suppress(OSError):
-        for path in (
-            folder / CANCEL_FLAG,
-            folder / LEAVE_FLAG,
-            folder / CHECKPOINT,
-            *folder.glob(f"{CLAIM}*"),
-        ):
-            path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dashboard.store.files import sha256_of
 
-# What lies in a run's folder for a while only, and caches.
+# What lies in a run's folder for a while only: flags, claims, the checkpoint, what is half written, and caches.
 PASSING = (".*", "cancel", "leave", "all.zip")
 # In each run's folder, in the words of sha256sum: `sha256sum -c SHA256SUMS` there checks them all.
 SUMS = "SHA256SUMS"
@@ -31,7 +31,7 @@ def keep_results(folder: Path, root: Path) -> None:
 
     Takes its time with large ones. A full disk costs the list of hashes, not the result, which is complete already.
     """
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and not _passes(path.name))
+    names = sorted({path.name for path in parted(folder)[0]} - {SUMS})
     temporary = folder / f".{SUMS}.{secrets.token_hex(4)}"
     try:
         (folder / SUMS).unlink(missing_ok=True)  # of an attempt before this one
@@ -43,6 +43,16 @@ def keep_results(folder: Path, root: Path) -> None:
         logger.warning("The hashes of %s were not written down: %s", folder, error)
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def parted(folder: Path) -> tuple[list[Path], list[Path]]:
+    """What stays of a run's folder, and what lies there for a while only; nothing where there is no folder."""
+    stays: list[Path] = []
+    passes: list[Path] = []
+    with suppress(OSError):
+        for path in folder.iterdir():
+            (passes if any(fnmatch(path.name, one) for one in PASSING) else stays).append(path)
+    return stays, passes
 
 
 def sums_of(folder: Path) -> dict[str, str]:
@@ -76,7 +86,3 @@ def _link(file: Path, place: Path) -> None:
         temporary.replace(place)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _passes(name: str) -> bool:
-    return name == SUMS or any(fnmatch(name, pattern) for pattern in PASSING)

@@ -39,6 +39,21 @@ def jobs(store: Store) -> Iterator[Jobs]:
     jobs.close()
 
 
+def test_what_a_killed_process_left_half_written_goes_when_the_fit_ends(jobs, store):
+    project = small_project(store)
+    run = store.create_run(project.id, project.description, "lm", {"max_steps": 50})
+    folder = store.run_folder(run.id)
+    folder.mkdir(parents=True)
+    for name in (".checkpoint.npz-0a1b2c3d", ".images.fits.0a1b2c3d", ".draws.nc.0a1b2c3d"):
+        (folder / name).write_bytes(b"half of it" * 1000)
+    jobs.dispatcher.submitted()
+    run = ended(jobs, store, run)
+    assert run.status is RunStatus.FINISHED, run.message
+    wait_for(lambda: not list(folder.glob(".*")))
+    assert {"result.json", "images.fits", "SHA256SUMS"} <= {path.name for path in folder.iterdir()}
+    assert run.bytes == sum(path.stat().st_size for path in folder.iterdir()), "only what stays counts"
+
+
 def test_a_fit_runs_and_reports(jobs, store):
     project = small_project(store)
     began = time.monotonic()
