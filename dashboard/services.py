@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,19 @@ from dashboard.jobs import Jobs
 from dashboard.jobs.limits import check_disk
 from dashboard.jobs.seen import SeenJobs
 from dashboard.settings import Settings
-from dashboard.store import ROLES, NotFound, Project, Reach, Run, Store, StoreError, Who, file_reference
+from dashboard.store import (
+    ROLES,
+    File,
+    NotFound,
+    Project,
+    Reach,
+    Run,
+    Store,
+    StoreError,
+    Who,
+    file_reference,
+)
+from dashboard.store.files import Incoming
 from engine.examples import EXAMPLES
 
 Found = TypeVar("Found")
@@ -63,11 +76,30 @@ class Services:
         return not self.store.who.local and self.reach(project_id) is Reach.OWN
 
     def check_room(self, project_id: str, size: int) -> None:
-        """LimitError when the owner of a project may not keep so many bytes more. Reads the database."""
-        quota = self.settings.quota_mb * 1_000_000
-        if quota:
+        """LimitError when the owner of a project may not keep so many bytes more. Reads the database.
+
+        It saves work on what is refused anyway: of files that come at once, :meth:`take_in` keeps those that have room.
+        """
+        if self._quota:
             owner = self.store.project(project_id).owner_id
-            check_disk(quota, self.store.whole.queue.bytes_of(owner), size)
+            check_disk(self._quota, self.store.whole.queue.bytes_of(owner), size)
+
+    def take_in(self, project_id: str, role: str, name: str, incoming: Incoming) -> File:
+        """Make a content that has come a file of a project; LimitError where its owner has no room for it."""
+        return self.store.take_in(project_id, role, name, incoming, self._allow)
+
+    def add_file(self, project_id: str, role: str, name: str, source: Path | bytes) -> File:
+        """Copy a file or bytes into a project; LimitError where its owner has no room for it."""
+        return self.store.add_file(project_id, role, name, source, self._allow)
+
+    @property
+    def _quota(self) -> int:
+        """What one person may keep, in bytes; 0 for no limit."""
+        return self.settings.quota_mb * 1_000_000
+
+    @property
+    def _allow(self) -> Callable[[int], None] | None:
+        return partial(check_disk, self._quota) if self._quota else None
 
     def add_example(self, name: str, title: str | None = None) -> Project:
         """Make a project of one of the engine's examples; engine.EngineError for an unknown name."""

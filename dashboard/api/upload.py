@@ -117,7 +117,7 @@ class UploadHandler(ApiHandler):
         if self._gone:
             return  # stopped at the last moment: on_finish leaves nothing of it
         file = await asyncio.to_thread(
-            self.services.store.take_in, self._project, found["role"], self._name, self._incoming
+            self.services.take_in, self._project, found["role"], self._name, self._incoming
         )
         kept = {
             "id": file.id,

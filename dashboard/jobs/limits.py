@@ -49,7 +49,8 @@ def check_disk(quota: int, stored: int, more: int = 0) -> None:
     if quota and stored + more > quota:
         raise LimitError(
             f"Your files and results take {megabytes(stored + more)} with this, and one person may keep "
-            f"{megabytes(quota)} (--quota-mb). Delete projects or runs that you no longer need."
+            f"{megabytes(quota)} (--quota-mb). Delete projects that you no longer need: that makes room at once. "
+            "Deleted runs can be brought back for a day, and make room within two."
         )
 
 

@@ -120,7 +120,7 @@ class Masking(param.Parameterized):
             if known is not None and known[0] in {file.id for file in store.files(project)}:
                 turned = {"invert_mask": True} if drawn.source.endswith(INVERTED) else {}
                 return drawn, {"mask": reference, **turned}
-        file = store.add_file(project, "mask", DRAWN_MASK, drawn_mask_file(drawn))
+        file = self.session.services.add_file(project, "mask", DRAWN_MASK, drawn_mask_file(drawn))
         return drawn, {"mask": file_reference(file, 0), "made": file.id}
 
     def _begin(self) -> DrawnMask:

@@ -35,14 +35,15 @@ class Attempts:
     def waits(self, name: str, address: str) -> float:
         """Seconds until somebody may try this name from this address; 0 when they may now."""
         now = datetime.now(UTC)
-        with self._session() as session:
+        with self._session() as session, session.begin():
             rows = [(session.get(AttemptRow, key), free) for key, free in _counted(name, address).items()]
-        left = [
-            wait_after(row.failed, free) - (now - row.last).total_seconds()
-            for row, free in rows
-            if row is not None and now - row.last < FORGOTTEN_AFTER
-        ]
-        return max([0.0, *left])
+            known = [
+                (row, free) for row, free in rows if row is not None and now - row.last < FORGOTTEN_AFTER
+            ]
+            for row, _ in known:
+                # Where the clock was put back since, the wait begins anew, not when that time comes round again.
+                row.last = min(row.last, now)
+        return max([0.0, *(_left(row, free, now) for row, free in known)])
 
     def begin(self, name: str, address: str) -> float:
         """Seconds to wait before the next attempt; 0 when it may be made now: it then counts as failed already.
@@ -86,10 +87,15 @@ class Attempts:
         for name in names:
             row = rows.get(_of_name(name))
             if row is not None:
-                left = wait_after(row.failed, FREE_BY_NAME) - (now - row.last).total_seconds()
+                left = _left(row, FREE_BY_NAME, now)
                 if left > 0:
                     found[name] = left
         return found
+
+
+def _left(row: AttemptRow, free: int, now: datetime) -> float:
+    """Seconds of its wait that are left; all of them where the clock was put back since, never more."""
+    return wait_after(row.failed, free) - max(0.0, (now - row.last).total_seconds())
 
 
 def _counted(name: str, address: str) -> dict[str, int]:

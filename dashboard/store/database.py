@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from dashboard.store.errors import StoreError
+from dashboard.store.lines import kept_line
 from dashboard.store.migrations import UnknownLayout, migrate, newest
 from dashboard.store.models import MetaRow
 from dashboard.store.names import new_id
@@ -127,12 +128,9 @@ def _postgres(url: str) -> URL:
 
 def _claim(connection: Connection, data_dir: Path) -> None:
     """Tie a Postgres database to one data folder: the folder's lock then keeps a second server from both."""
-    path = data_dir / _FOLDER_FILE
-    if not path.exists():
-        path.write_text(f"{new_id()}\n", encoding="ascii")
-    own = path.read_text(encoding="ascii").strip()
+    own = kept_line(data_dir / _FOLDER_FILE, new_id())
     owner = connection.scalar(select(MetaRow.value).where(MetaRow.key == FOLDER_KEY))
-    if owner is None:
+    if not owner:  # "" where the folder's file had been left empty
         _remember(connection, FOLDER_KEY, own)
     elif owner != own:
         raise StoreError(

@@ -91,7 +91,7 @@ class Incoming:
 
     def discard(self) -> None:
         """Forget the content unless it was committed."""
-        if not self._stream.closed:
+        with suppress(OSError):  # on a full disk, what was not yet written fails here a second time
             self._stream.close()
         self.path.unlink(missing_ok=True)
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import select
 
+from dashboard.store.database import lock
 from dashboard.store.errors import StoreError
 from dashboard.store.files import Blob, Incoming
 from dashboard.store.models import FileRow, ProjectRow
 from dashboard.store.names import display_name, new_id
 from dashboard.store.part import Part
 from dashboard.store.people import Reach
+from dashboard.store.queue import bytes_of
 from dashboard.store.records import File
 from dashboard.store.references import ROLES
+
+# Raises StoreError where the owner of a project may not keep so many bytes.
+Allow = Callable[[int], None]
 
 
 class ProjectFiles(Part):
@@ -24,20 +30,31 @@ class ProjectFiles(Part):
         """Start taking in a content chunk by chunk; finish with :meth:`take_in`."""
         return Incoming(self._blobs)
 
-    def add_file(self, project_id: str, role: str, name: str, source: Path | bytes) -> File:
-        """Copy a file or bytes into a project."""
+    def add_file(
+        self, project_id: str, role: str, name: str, source: Path | bytes, allow: Allow | None = None
+    ) -> File:
+        """Copy a file or bytes into a project, as :meth:`take_in` does."""
         with self._session() as session:
             self._get(session, ProjectRow, project_id, "project", Reach.WRITE)
         with self._blobs.copy(source) as incoming:
-            return self.take_in(project_id, role, name, incoming)
+            return self.take_in(project_id, role, name, incoming, allow)
 
-    def take_in(self, project_id: str, role: str, name: str, incoming: Incoming) -> File:
-        """Make a content that has come a file of a project, under the (sanitised) name its sender gave it."""
+    def take_in(
+        self, project_id: str, role: str, name: str, incoming: Incoming, allow: Allow | None = None
+    ) -> File:
+        """Make a content that has come a file of a project, under the (sanitised) name its sender gave it.
+
+        ``allow`` is called with all that the project's owner then keeps, in bytes. What is refused leaves no content.
+        """
         _check_role(role)
-        with self._blobs.kept(incoming.sha256):
-            return self._file(self._record(project_id, role, name, incoming.commit()))
+        try:
+            with self._blobs.kept(incoming.sha256):
+                return self._file(self._record(project_id, role, name, incoming.commit(), allow))
+        except StoreError:
+            self._forget({incoming.sha256})
+            raise
 
-    def _record(self, project_id: str, role: str, name: str, blob: Blob) -> FileRow:
+    def _record(self, project_id: str, role: str, name: str, blob: Blob, allow: Allow | None) -> FileRow:
         now = datetime.now(UTC)
         row = FileRow(
             id=new_id(),
@@ -49,8 +66,14 @@ class ProjectFiles(Part):
             created=now,
         )
         with self._session.begin() as session:
-            self._get(session, ProjectRow, project_id, "project", Reach.WRITE).updated = now
+            if allow is not None:
+                lock(session.connection())  # of files that come at once, each is counted with those before it
+            project = self._get(session, ProjectRow, project_id, "project", Reach.WRITE)
+            project.updated = now
             session.add(row)
+            if allow is not None:
+                session.flush()
+                allow(bytes_of(session, project.owner_id or ""))
         return row
 
     def files(self, project_id: str) -> list[File]:

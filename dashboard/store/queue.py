@@ -118,21 +118,28 @@ class Queue:
     def bytes_of(self, account_id: str) -> int:
         """What an account keeps on disk: contents of its projects' files, each once, and what its runs wrote."""
         self._only_inside()
-        contents = (
-            select(FileRow.sha256, FileRow.size)
-            .join(ProjectRow, ProjectRow.id == FileRow.project_id)
-            .where(func.coalesce(ProjectRow.owner_id, "") == account_id)
-            .distinct()
-            .subquery()
-        )
         with self._session() as session:
-            files = session.scalar(select(func.sum(contents.c.size))) or 0
-            runs = session.scalar(select(func.sum(RunRow.bytes)).where(_account == account_id)) or 0
-        return int(files) + int(runs)
+            return bytes_of(session, account_id)
 
     def _only_inside(self) -> None:
         if not self._who.is_admin:
             raise NotAllowed("Only the server itself does this.")
+
+
+def bytes_of(session: Session, account_id: str) -> int:
+    """What an account keeps on disk, as a transaction sees it."""
+    contents = (
+        select(FileRow.sha256, FileRow.size)
+        .join(ProjectRow, ProjectRow.id == FileRow.project_id)
+        .where(func.coalesce(ProjectRow.owner_id, "") == account_id)
+        .distinct()
+        .subquery()
+    )
+    files = session.scalar(select(func.sum(contents.c.size))) or 0
+    # Deleted runs too, until they are gone for good: they can be brought back, so they take the disk, and whoever
+    # fitted and deleted by turns would fill it otherwise.
+    runs = session.scalar(select(func.sum(RunRow.bytes)).where(_account == account_id)) or 0
+    return int(files) + int(runs)
 
 
 def _entry(row: Any) -> Entry:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from typer.testing import CliRunner
@@ -18,7 +21,7 @@ from dashboard.housekeeping import Housekeeping
 from dashboard.jobs import LimitError, Limits
 from dashboard.services import Services
 from dashboard.settings import Settings
-from dashboard.store import Role, Store, StoreError, Who
+from dashboard.store import Role, RunStatus, Store, StoreError, Who
 from dashboard.store.clean import DAY, HOUR, clean
 from tests.dashboard.fits import small_project
 
@@ -108,6 +111,65 @@ def test_each_keeps_at_most_their_share(store):
     with pytest.raises(LimitError, match=r"take 1 MB with this, and one person may keep 1 MB \(--quota-mb\)"):
         services.check_room(project, 400_001)
     assert Limits().disk_per_user == 0
+
+
+def test_files_that_come_at_once_are_kept_as_long_as_there_is_room(store):
+    ann = Who(account=store.accounts.add("ann", role=Role.USER))
+    services = Services(store, None, Settings(quota_mb=1)).seen_by(ann)  # type: ignore[arg-type]  # no fits here
+    projects = [services.store.create_project(f"{number}").id for number in range(2)]
+    together = Barrier(8)
+
+    def send(number: int) -> str:
+        project = projects[number % 2]
+        with services.store.receive() as incoming:
+            incoming.write(b"%d" % number * 300_000)
+            services.check_room(project, incoming.size)
+            together.wait(30)  # all have asked before the first is kept
+            try:
+                services.take_in(project, "image", f"{number}.fits", incoming)
+            except LimitError as refused:
+                return str(refused)
+        return ""
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(send, range(8)))
+    assert answers.count("") == 3
+    assert {one for one in answers if one} == {
+        "Your files and results take 1 MB with this, and one person may keep 1 MB (--quota-mb). Delete projects that "
+        "you no longer need: that makes room at once. Deleted runs can be brought back for a day, and make room within "
+        "two."
+    }
+    assert store.queue.bytes_of(ann.id) == 900_000
+    contents = [path for path in (store.data_dir / "files").rglob("*") if path.is_file()]
+    assert len(contents) == 3, "what was refused left nothing"
+    assert list((store.data_dir / "incoming").iterdir()) == []
+
+
+def test_a_refused_content_that_somebody_has_stays(store):
+    ann = Who(account=store.accounts.add("ann", role=Role.USER))
+    project = store.create_project("the server's").id
+    kept = store.add_file(project, "image", "a.fits", b"x" * 1_200_000)
+    services = Services(store, None, Settings(quota_mb=1)).seen_by(ann)  # type: ignore[arg-type]  # no fits here
+    own = services.store.create_project("mine").id
+    with pytest.raises(LimitError, match=r"one person may keep 1 MB \(--quota-mb\)"):
+        services.add_file(own, "image", "b.fits", b"x" * 1_200_000)
+    assert services.store.files(own) == []
+    assert kept.path.read_bytes() == b"x" * 1_200_000
+
+
+def test_deleted_runs_make_room_when_they_are_gone_for_good(store):
+    project = small_project(store)
+    before = store.queue.bytes_of("")
+    run = store.create_run(project.id, project.description, "lm", {})
+    store.advance_run(run.id, RunStatus.CANCELLED, bytes=5_000_000)
+    store.delete_run(run.id)
+    assert store.queue.bytes_of("") == before + 5_000_000, "it can be brought back, so it takes the disk"
+    with pytest.raises(
+        LimitError, match="Deleted runs can be brought back for a day, and make room within two"
+    ):
+        Services(store, None, Settings(quota_mb=1)).check_room(project.id, 0)  # type: ignore[arg-type]
+    store.purge_runs(before=datetime.now(UTC) + timedelta(seconds=1))
+    assert store.queue.bytes_of("") == before
 
 
 def test_a_disk_that_is_nearly_full_takes_no_files(store):

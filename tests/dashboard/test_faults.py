@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from dashboard.jobs import Jobs, LimitError, Limits, endings
 from dashboard.jobs.keeper import CHECKPOINT
 from dashboard.store import Run, RunStatus, Store, Who
 from dashboard.store.people import Role
-from tests.dashboard.fits import slow_project, small_project
+from tests.dashboard.fits import fits_bytes, galaxy, slow_project, small_project
+from tests.dashboard.server import projects_of, start
 from tests.dashboard.waiting import SECONDS, ended, stepped, wait_for
 
 OFTEN = Limits(checkpoint_seconds=0.1, retries=1)
@@ -173,7 +175,7 @@ def test_a_submission_over_a_limit_is_refused_with_the_way_out(jobs, store, monk
         jobs.submit(slow.id, slow.description, store=ann)
     other = jobs.submit(slow.id, slow.description, store=bob)
     monkeypatch.setattr(jobs, "limits", Limits(disk_per_user=1000))
-    with pytest.raises(LimitError, match=r"one person may keep 0 MB \(--quota-mb\). Delete projects or runs"):
+    with pytest.raises(LimitError, match=r"one person may keep 0 MB \(--quota-mb\). Delete projects that"):
         jobs.submit(slow.id, slow.description)
     assert jobs.dispatcher.order()[0] in (waiting[0].id, other.id)
     for run in (*waiting, other, first):
@@ -182,20 +184,47 @@ def test_a_submission_over_a_limit_is_refused_with_the_way_out(jobs, store, monk
         assert ended(jobs, store, run).status is RunStatus.CANCELLED
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 400 kB; only root can have one."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
+@contextmanager
+def small_file_system(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of this size; only root can have one."""
+    folder.mkdir(exist_ok=True)
     if (
         shutil.which("mount") is None
         or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", folder], capture_output=True
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True
         ).returncode
     ):
         pytest.skip("A small file system can only be mounted by root.")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    with small_file_system(tmp_path / "tiny", "400k") as folder:
+        yield folder
+
+
+def test_a_disk_that_an_upload_fills_is_told_and_left_empty(tmp_path):
+    server = start(tmp_path / "data")
+    try:
+        project = projects_of(server)[0]
+        with small_file_system(tmp_path / "data" / "incoming", "64k"):
+            for size in (
+                66_000,
+                200_000,
+            ):  # full at the last bytes, which are written when all have come, or before
+                answer = server.upload(project, b"x" * size)
+                assert (answer.status, answer.json["error"]) == (
+                    507,
+                    "The server's disk is full. Delete old projects, then try again.",
+                )
+                assert server.leftovers == []
+        assert server.upload(project, fits_bytes(galaxy())).status == 201
+    finally:
+        server.stop()
 
 
 def test_a_full_disk_fails_the_fit_with_a_sentence_and_keeps_what_is_there(jobs, store, tiny_disk):

@@ -226,6 +226,20 @@ def test_a_mask_that_leaves_too_little_is_refused_by_the_engine(
     assert len(store.files(project.id)) == 1
 
 
+def test_a_mask_over_the_quota_is_refused_and_leaves_nothing(
+    bench: tuple[Session, Masking], store: Store, project: Project
+) -> None:
+    store.add_file(project.id, "image", "large.fits", b"x" * 1_000_000)
+    session = Session(Services(store, None, Settings(quota_mb=1)), project.id)  # type: ignore[arg-type]
+    run(session.open())
+    masking = Masking(session)
+    before = len(store.files(project.id))
+    assert not run(masking.draw("box", [10, 5, 6, 4, 0], True))
+    assert "one person may keep 1 MB (--quota-mb). Delete projects" in session.state.refused
+    assert masking.shapes == ()
+    assert len(store.files(project.id)) == before
+
+
 def test_shapes_count_in_the_full_image_when_there_is_a_window(bench: tuple[Session, Masking]) -> None:
     session, masking = bench
     run(session.set_number("window", "20, 50, 10, 35"))

@@ -12,6 +12,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -258,6 +259,28 @@ def test_an_upload_over_the_quota_is_refused_and_leaves_nothing(run):
     answer = server.upload(project, fits_bytes(galaxy()))
     assert (answer.status, "one person may keep 1 MB" in answer.json["error"]) == (422, True)
     assert server.leftovers == []
+
+
+def test_uploads_that_come_at_once_share_the_room_that_is_left(tmp_path):
+    server = start(tmp_path / "data", "--quota-mb", "1")
+    try:
+        (project,) = projects_of(server)
+        images = [fits_bytes(galaxy(300, seed)) for seed in range(6)]  # of 360 kB, beside the example
+        with ThreadPoolExecutor(6) as threads:
+            answers = list(threads.map(lambda image: server.upload(project, image), images))
+        kept = [one for one in answers if one.status == 201]
+        assert len(kept) == 2
+        assert {one.status for one in answers} == {201, 422}
+        assert all("--quota-mb" in one.json["error"] for one in answers if one.status == 422)
+        assert server.leftovers == []
+        large = [
+            one
+            for one in (tmp_path / "data" / "files").rglob("*")
+            if one.is_file() and one.stat().st_size > 300_000
+        ]
+        assert len(large) == 2
+    finally:
+        assert server.stop() == 0
 
 
 def test_the_files_of_a_run_can_be_downloaded(run):

@@ -1,16 +1,24 @@
 from __future__ import annotations
 
 import math
+import resource
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from dashboard.store import NotFound, RunStatus, Store, StoreError, file_reference, with_file
+from dashboard.store.attempts import FIRST_WAIT, FREE_BY_NAME
+from dashboard.store.lines import kept_line
+from dashboard.store.models import AttemptRow
 from dashboard.store.names import display_name, display_title, is_id, new_id
 from dashboard.store.records import NEXT
 
@@ -21,6 +29,17 @@ def store(tmp_path: Path, database: str) -> Iterator[Store]:
     store = Store(tmp_path / "data", database)
     yield store
     store.close()
+
+
+@contextmanager
+def without_room() -> Iterator[None]:
+    """No file of this process can be written to, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture
@@ -163,6 +182,77 @@ def test_an_unfinished_upload_leaves_nothing(store):
         path = incoming.path
         assert path.exists()
     assert not path.exists()
+
+
+def test_an_upload_that_cannot_be_written_leaves_nothing(store, project):
+    """What is still in the buffer fails again when the file is closed."""
+    with without_room(), store.receive() as incoming:
+        incoming.write(b"small enough for the buffer")
+        with pytest.raises(OSError, match="File too large"):
+            incoming.close()
+    with without_room(), pytest.raises(OSError, match="File too large"):
+        store.add_file(project.id, "mask", "a.fits", b"small enough for the buffer")
+    assert list((store.data_dir / "incoming").iterdir()) == []
+
+
+def test_the_signing_key_is_whole_or_not_there(store):
+    path = store.data_dir / "signing-key"
+    with without_room(), pytest.raises(OSError, match="File too large"):
+        store.signing_key()
+    key = store.signing_key()
+    assert len(key) == 64
+    assert store.signing_key() == key
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [one for one in store.data_dir.iterdir() if one.name.startswith(".signing-key")] == []
+
+
+@pytest.mark.parametrize("left", ["", "\n", "half\n"])
+def test_a_signing_key_that_was_left_half_written_is_made_anew(store, left):
+    (store.data_dir / "signing-key").write_text(left)
+    key = store.signing_key()
+    assert len(key) == 64
+    assert store.signing_key() == key
+
+
+def test_a_signing_key_from_before_stays(store):
+    (store.data_dir / "signing-key").write_text(f"{'k' * 64}\n")
+    assert store.signing_key() == "k" * 64
+
+
+def test_all_who_make_a_line_at_once_agree_on_it(tmp_path):
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(30):
+            together = Barrier(8)
+
+            def make(name: str, path: Path = tmp_path / f"{number}", together: Barrier = together) -> str:
+                together.wait(30)
+                return kept_line(path, name)
+
+            assert len(set(threads.map(make, "abcdefgh"))) == 1
+
+
+def test_a_folder_whose_id_was_left_empty_has_one_from_now_on(tmp_path, database):
+    if not database:
+        pytest.skip("SQLite lies in its folder.")
+    (tmp_path / "folder-id").touch()
+    for _ in range(2):
+        Store(tmp_path, database).close()
+    assert is_id((tmp_path / "folder-id").read_text().strip())
+    with pytest.raises(StoreError, match="belongs to another data folder"):
+        Store(tmp_path / "other", database)
+
+
+def test_a_clock_that_is_put_back_makes_nobody_wait_longer(store):
+    with store._session.begin() as session:
+        ahead = datetime.now(UTC) + timedelta(hours=1)
+        session.add(AttemptRow(key="from:10.0.0.1", failed=0, last=ahead))
+        session.add(AttemptRow(key="name:ann", failed=FREE_BY_NAME, last=ahead))
+    assert store.attempts.waits("bob", "10.0.0.1") == 0
+    assert store.attempts.locked(["ann"])["ann"] <= FIRST_WAIT
+    first = store.attempts.waits("ann", "10.0.0.1")
+    assert first <= FIRST_WAIT
+    time.sleep(0.05)
+    assert 0 < store.attempts.waits("ann", "10.0.0.1") <= first - 0.05, "the wait goes by"
 
 
 def test_leftovers_of_a_crash_are_cleared(tmp_path):
