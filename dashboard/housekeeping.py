@@ -1,4 +1,4 @@
-"""What a server does once a day: forget what was deleted, and remove what nobody refers to."""
+"""What a server does soon after its start, then daily: forget what was deleted, and remove what nobody refers to."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import logging
 import threading
 from datetime import UTC, datetime
 
-from dashboard.jobs.workers import every
 from dashboard.settings import Settings
 from dashboard.store import Store
 from dashboard.store.clean import clean
 from dashboard.store.store import UNDO_TIME
 
-EVERY_SECONDS = 86_400.0
+# Servers that are stopped each night clean up too; what begins with a server has its time first.
+FIRST_SECONDS, EVERY_SECONDS = 600.0, 86_400.0
 
 logger = logging.getLogger("residua.housekeeping")
 
@@ -20,18 +20,25 @@ logger = logging.getLogger("residua.housekeeping")
 class Housekeeping:
     """Cleans a data folder up on a thread of its own, from :meth:`start` to :meth:`stop`."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, first_seconds: float = FIRST_SECONDS) -> None:
         self._store = store
         self._settings = settings
+        self._first_seconds = first_seconds
         self._stop = threading.Event()
 
     def start(self) -> None:
-        """Begin; the first time is a day from now."""
-        every(EVERY_SECONDS, self.clean_up, self._stop)
+        """Begin; the first time is some minutes from now."""
+        threading.Thread(target=self._go_on, name="residua-housekeeping", daemon=True).start()
 
     def stop(self) -> None:
         """End; a round that is under way goes on to its end."""
         self._stop.set()
+
+    def _go_on(self) -> None:
+        seconds = self._first_seconds
+        while not self._stop.wait(seconds):
+            self.clean_up()
+            seconds = EVERY_SECONDS
 
     def clean_up(self) -> None:
         """One round. What goes wrong is logged: tomorrow is another day."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from dashboard.commands import talk
 from dashboard.configuration import gathered
@@ -17,15 +18,23 @@ Copy = Callable[[Settings, Callable[[int], None]], Report]
 
 
 def backup(folder: Path, given: Mapping[str, Any], quiet: bool, as_json: bool) -> Report:
-    """Back up what the settings name; prints what was done."""
-    return _run(
-        lambda settings, count: back_up(settings.data_path, settings.database, folder, count),
-        "Backed up",
-        folder,
-        given,
-        quiet,
-        as_json,
-    )
+    """Back up what the settings name; prints what was done. SIGTERM ends it as Ctrl-C does: nothing stays behind."""
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        return _run(
+            lambda settings, count: back_up(settings.data_path, settings.database, folder, count),
+            "Backed up",
+            folder,
+            given,
+            quiet,
+            as_json,
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def put_back(folder: Path, given: Mapping[str, Any], quiet: bool, as_json: bool) -> Report:

@@ -12,12 +12,13 @@ from dashboard.configuration import gathered
 from dashboard.jobs.limits import megabytes
 from dashboard.settings import SettingError
 from dashboard.store import StoreError
-from dashboard.store.clean import CONTENT, RUN, UPLOAD, Leftover, clean
+from dashboard.store.clean import CONTENT, RUN, TEMPORARY, UPLOAD, Leftover, clean
 
 _NOUNS = {
     CONTENT: ("content of no file", "contents of no file"),
     RUN: ("folder of no run", "folders of no run"),
     UPLOAD: ("upload that was never finished", "uploads that were never finished"),
+    TEMPORARY: ("temporary file of a run that ended", "temporary files of runs that ended"),
 }
 
 

@@ -12,22 +12,31 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, Connection, DateTime, MetaData, Table, select
 
-from dashboard.store.database import connect, dump_json, finish, load_json, lock, name_of
+from dashboard.store.database import (
+    check_unclaimed,
+    connect,
+    connected,
+    dump_json,
+    finish,
+    load_json,
+    lock,
+    name_of,
+)
 from dashboard.store.errors import StoreError
 from dashboard.store.files import Files, bytes_below, sha256_of
-from dashboard.store.lock import FolderLock
+from dashboard.store.lock import LOCK, FolderLock
 from dashboard.store.migrations import UnknownLayout, layout_of, migrate, newest
 from dashboard.store.names import is_id
 from dashboard.store.records import RunStatus
-from dashboard.store.results import PASSING, adopt, sums_of
+from dashboard.store.results import adopt, passes, sums_of
 
 MANIFEST = "residua-backup.json"
 FORMAT = 1
@@ -47,17 +56,23 @@ class Report:
     damaged: tuple[str, ...]
 
 
+class _Damage(NamedTuple):
+    """What was lost or changed: the hash of a file or the id of a run, and what to call it."""
+
+    of: str
+    name: str
+
+
 def back_up(
     data_dir: Path, database: str, target: Path, on_copied: Callable[[int], None] = lambda _: None
 ) -> Report:
     """Write everything of a data folder and its database to a new folder; the server may go on meanwhile.
 
-    What is there when the records are read is in the backup; it appears under its name once it is complete.
+    What is there when the records are read is in the backup, but for what is deleted while it is copied; it appears
+    under its name once it is complete. What backups that were killed have left beside it is removed.
     StoreError when there is nothing to back up, or the target is not empty.
     """
     data_dir, target = data_dir.resolve(), target.resolve()
-    if not (data_dir / "files").is_dir() or not (database or (data_dir / "residua.db").is_file()):
-        raise StoreError(f"There is no Residua data in {data_dir}. Name its folder with --data-dir.")
     if target.is_relative_to(data_dir):
         raise StoreError(
             f"{target} lies in the data folder itself. Choose a folder elsewhere, best on another disk."
@@ -66,13 +81,15 @@ def back_up(
         raise StoreError(f"{target} is there already. Choose a new name for each backup.")
     layout, rows = _read_rows(data_dir, database)
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    try:
+    _remove_unfinished(target.parent)
+    with _unfinished(target.parent) as folder:
+        size, damaged = _copy(rows, data_dir, folder, on_copied)
+        rows = _without_deleted(rows, data_dir, database)
+        report = _report(rows, size, damaged)
         (folder / "tables").mkdir()
         for name, records in rows.items():
             lines = "".join(f"{dump_json(record)}\n" for record in records)
             (folder / "tables" / f"{name}.jsonl").write_text(lines, encoding="utf-8")
-        report = _copy(rows, data_dir, folder, on_copied)
         manifest = {
             "residua_backup": FORMAT,
             "layout": layout,
@@ -83,10 +100,37 @@ def back_up(
         if target.exists():
             target.rmdir()
         folder.rename(target)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        (target / LOCK).unlink(missing_ok=True)
     return report
+
+
+@contextmanager
+def _unfinished(parent: Path) -> Iterator[Path]:
+    """A new hidden folder, removed unless it was renamed; locked, so that it is told from what a killed backup left."""
+    new = Path(tempfile.mkdtemp(dir=parent, prefix=".residua-new-"))
+    folder = parent / new.name.replace("-new-", "-backup-")
+    held = None
+    try:
+        with suppress(OSError):  # no locks on this disk, so nobody takes it for left either
+            held = FolderLock(new)
+        new.rename(folder)  # locked by now
+        yield folder
+    except BaseException:
+        for path in (new, folder):
+            shutil.rmtree(path, ignore_errors=True)
+        raise
+    finally:
+        if held is not None:
+            held.release()
+
+
+def _remove_unfinished(parent: Path) -> None:
+    """Remove what backups into this folder that were killed have left."""
+    for folder in parent.glob(".residua-backup-*"):
+        with suppress(OSError, StoreError):  # one that goes on; somebody else's
+            held = FolderLock(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            held.release()
 
 
 def restore(
@@ -112,8 +156,11 @@ def restore(
                         f"{name_of(engine)} has records already. Restore into a new data folder and, for Postgres, "
                         "an empty database."
                     )
+                check_unclaimed(connection, data_dir)
                 contents = Files(data_dir).root
-                report = _copy(rows, source, data_dir, on_copied, lambda path: adopt(path, contents))
+                report = _report(
+                    rows, *_copy(rows, source, data_dir, on_copied, lambda path: adopt(path, contents))
+                )
                 migrate(connection, layout)
                 _insert(connection, rows)
                 finish(connection, data_dir)
@@ -132,27 +179,33 @@ def restore(
 def _read_rows(data_dir: Path, database: str) -> tuple[str, Rows]:
     """The layout and all records as they are at one moment."""
     with _snapshot(data_dir, database) as connection:
-        layout = layout_of(connection)
-        if layout is None:
-            raise StoreError(f"{name_of(connection.engine)} has no records of Residua.")
-        return layout, {
+        return str(layout_of(connection)), {
             table.name: [_plain(record) for record in connection.execute(select(table)).mappings()]
             for table in _tables(connection)
         }
 
 
+def _without_deleted(rows: Rows, data_dir: Path, database: str) -> Rows:
+    """Those of the records that are there still: what the others name may have gone before it was copied."""
+    left = dict(rows)
+    with _snapshot(data_dir, database) as connection:
+        for table in _tables(connection):
+            keys = [column.name for column in table.primary_key]
+            there = {tuple(key) for key in connection.execute(select(*table.primary_key))}
+            left[table.name] = [
+                record for record in rows.get(table.name, []) if tuple(record[key] for key in keys) in there
+            ]
+    return left
+
+
 @contextmanager
 def _snapshot(data_dir: Path, database: str) -> Iterator[Connection]:
-    engine = connect(data_dir, database)
-    try:
-        with engine.connect() as connection:
-            if engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN")  # Python's SQLite begins one for writing only
-            else:
-                connection.execution_options(isolation_level="REPEATABLE READ")
-            yield connection
-    finally:
-        engine.dispose()
+    with connected(data_dir, database) as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")  # Python's SQLite begins one for writing only
+        else:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
 
 
 def _tables(connection: Connection) -> list[Table]:
@@ -190,12 +243,12 @@ def _copy(
     target: Path,
     on_copied: Callable[[int], None],
     hash_of: Callable[[Path], str] = sha256_of,
-) -> Report:
-    """Copy the contents and run folders that the records name; what is not what it was is told.
+) -> tuple[int, list[_Damage]]:
+    """Copy the contents and run folders that the records name; how many bytes, and what is not what it was.
 
     `hash_of` gives the SHA-256 of a copied result, and may put it where it belongs.
     """
-    damaged: list[str] = []
+    damaged: list[_Damage] = []
     size = count = 0
     names: dict[str, str] = {}
     for record in rows.get("file", []):
@@ -213,7 +266,7 @@ def _copy(
         if sound:
             size += (target / part).stat().st_size
         else:
-            damaged.append(name)
+            damaged.append(_Damage(sha256, name))
         count += 1
         on_copied(count)
     titles = {record["id"]: record["title"] for record in rows.get("project", [])}
@@ -222,36 +275,53 @@ def _copy(
         if not is_id(record["id"]):
             raise StoreError(f"{record['id'][:40]!r} is no run's name: this backup was changed.")
         if RunStatus(record["status"]).ended and (source / part).is_dir():
-            changed = _copy_results(source / part, target / part, hash_of)
+            run = f"run {record.get('number') or record['id']} of {titles[record['project_id']]}"
             damaged += [
-                f"{name} of run {record.get('number') or record['id']} of {titles[record['project_id']]}"
-                for name in changed
+                _Damage(record["id"], f"{name} of {run}")
+                for name in _copy_results(source / part, target / part, hash_of)
             ]
             size += bytes_below(target / part)
         count += 1
         on_copied(count)
-    return Report(len(rows.get("project", [])), len(names), len(rows.get("run", [])), size, tuple(damaged))
+    return size, damaged
+
+
+def _report(rows: Rows, size: int, damaged: list[_Damage]) -> Report:
+    """What was copied, without what is no longer in the records."""
+    projects, files, runs = (rows.get(name, []) for name in ("project", "file", "run"))
+    hashes = {record["sha256"] for record in files}
+    there = hashes | {record["id"] for record in runs}
+    return Report(
+        len(projects), len(hashes), len(runs), size, tuple(one.name for one in damaged if one.of in there)
+    )
 
 
 def _copy_results(source: Path, target: Path, hash_of: Callable[[Path], str]) -> list[str]:
     """Copy the folder of a run; the names of the files in it that are lost or changed."""
-    shutil.copytree(
-        source, target, ignore=shutil.ignore_patterns(*PASSING), copy_function=_copy_anew, dirs_exist_ok=True
-    )
+    target.mkdir(parents=True, exist_ok=True)
     changed = []
+    try:
+        paths = [path for path in source.iterdir() if not passes(path.name)]
+    except FileNotFoundError:
+        return ["all results"]
+    for path in paths:
+        try:
+            _copy_anew(path, target / path.name)
+        except FileNotFoundError:
+            changed.append(path.name)
     for name, sha256 in sums_of(target).items():
         try:
             sound = hash_of(target / name) == sha256
         except OSError:
             sound = False
-        if not sound:
+        if not sound and name not in changed:
             changed.append(name)
     return changed
 
 
-def _copy_anew(source: str, target: str) -> None:
+def _copy_anew(source: Path, target: Path) -> None:
     """Copy a file, not into one that is there from an earlier try: that may be a content by now."""
-    Path(target).unlink(missing_ok=True)
+    target.unlink(missing_ok=True)
     shutil.copy2(source, target)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import sessionmaker
 
 from dashboard.store.accounts import Accounts
 from dashboard.store.attempts import Attempts
-from dashboard.store.database import connect, name_of, open_database
+from dashboard.store.database import check_owner, connect, name_of, open_database
 from dashboard.store.errors import StoreError
 from dashboard.store.lock import FolderLock
 from dashboard.store.logins import Logins
@@ -32,7 +32,8 @@ class People:
 def people_of(data_dir: Path, database: str = "") -> Iterator[People]:
     """The accounts of a data folder, which is made when missing and brought up to date when nobody uses it.
 
-    StoreError when the database cannot be had, or is older and a server uses it.
+    StoreError when the database cannot be had, is not the one with the folder's records, or is older and a server
+    uses it.
     """
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = connect(data_dir, database)
@@ -40,6 +41,8 @@ def people_of(data_dir: Path, database: str = "") -> Iterator[People]:
         try:
             with engine.connect() as connection:
                 current = layout_of(connection) == newest()
+                if current:
+                    check_owner(connection, data_dir)
         except DBAPIError as error:
             reason = str(error.orig).strip().partition("\n")[0].rstrip(".")
             raise StoreError(f"{name_of(engine)} cannot be used: {reason}. Check --database.") from None

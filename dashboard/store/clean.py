@@ -5,25 +5,26 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from dashboard.store.database import connect, name_of
-from dashboard.store.errors import StoreError
+from dashboard.store.database import connected
 from dashboard.store.files import CONTENTS, bytes_below, in_a_run
-from dashboard.store.migrations import layout_of
 from dashboard.store.models import FileRow, RunRow
+from dashboard.store.records import RunStatus
 
 HOUR, DAY = 3600.0, 86_400.0
-CONTENT, RUN, UPLOAD = "content", "run", "upload"
+CONTENT, RUN, UPLOAD, TEMPORARY = "content", "run", "upload", "temporary"
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """A content, the folder of a run, or an upload that was never finished; its size in bytes."""
+    """A content, the folder of a run, an upload that was never finished, or what passes in the folder of a run that
+    ended; its size in bytes.
+    """
 
     kind: str
     path: Path
@@ -34,18 +35,10 @@ def clean(data_dir: Path, database: str = "", *, dry_run: bool = False) -> list[
     """Remove what nobody refers to any more (only find it, for a dry run), and return it.
 
     What is younger than an hour stays, an upload for a day: its record may be on its way. StoreError when there are no
-    records: then nothing could be told from what is needed.
+    records, or those of the database are another folder's: then nothing could be told from what is needed.
     """
-    if not (data_dir / CONTENTS).is_dir() or not (database or (data_dir / "residua.db").is_file()):
-        raise StoreError(f"There is no Residua data in {data_dir}. Name its folder with --data-dir.")
-    engine = connect(data_dir, database)
-    try:
-        with closing(engine.connect()) as connection:
-            if layout_of(connection) is None:
-                raise StoreError(f"{name_of(engine)} has no records of Residua, so nothing is removed.")
-            found = list(_leftovers(data_dir, connection, time.time()))
-    finally:
-        engine.dispose()
+    with connected(data_dir, database) as connection:
+        found = list(_leftovers(data_dir, connection, time.time()))
     return found if dry_run else [one for one in found if _removed(one)]
 
 
@@ -54,8 +47,10 @@ def _leftovers(data_dir: Path, connection: Connection, now: float) -> Iterator[L
     contents = _old(data_dir / CONTENTS, "??/*", now - HOUR)
     folders = _old(data_dir / "runs", "*", now - HOUR)
     uploads = _old(data_dir / "incoming", "*", now - DAY)
+    # Checkpoints, claims, archives in the making: whoever ends a run removes them, unless that is ended itself.
+    passing = _old(data_dir / "runs", "*/.*", now - HOUR)
     hashes = set(connection.scalars(select(FileRow.sha256)))
-    runs = set(connection.scalars(select(RunRow.id)))
+    runs = {row.id: RunStatus(row.status) for row in connection.execute(select(RunRow.id, RunRow.status))}
     for path in contents:
         # A name with a dot is one that a link had on its way, where that was cut off.
         if path.name not in hashes and (path.name.startswith(".") or not in_a_run(path)):
@@ -65,6 +60,9 @@ def _leftovers(data_dir: Path, connection: Connection, now: float) -> Iterator[L
             yield Leftover(RUN, path, bytes_below(path))
     for path in uploads:
         yield Leftover(UPLOAD, path, bytes_below(path))
+    for path in passing:
+        if (status := runs.get(path.parent.name)) is not None and status.ended:
+            yield Leftover(TEMPORARY, path, bytes_below(path))
 
 
 def _old(folder: Path, pattern: str, before: float) -> list[Path]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,18 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from dashboard.store.errors import StoreError
-from dashboard.store.lines import kept_line
-from dashboard.store.migrations import UnknownLayout, migrate, newest
+from dashboard.store.files import CONTENTS
+from dashboard.store.lines import kept_line, line_of
+from dashboard.store.migrations import UnknownLayout, layout_of, migrate, newest
 from dashboard.store.models import MetaRow
 from dashboard.store.names import new_id
 from dashboard.store.patience import CONNECT_SECONDS, Patience, on_an_event_loop
 
 BUSY_SECONDS = 5
 FOLDER_KEY = "data_folder"
-_FOLDER_FILE = "folder-id"
+# In a data folder whose records are in Postgres, and only there: what that database has under FOLDER_KEY.
+FOLDER_FILE = "folder-id"
+_SQLITE = "residua.db"
 _FLOAT = "__float__"
 # Of two servers that start on one database at once, the second waits: any fixed number will do.
 _MIGRATION_LOCK = 7_367_843
@@ -32,12 +37,14 @@ logger = logging.getLogger("residua.store")
 def open_database(data_dir: Path, url: str = "") -> Engine:
     """The database of a data folder, made when missing and brought up to date when older.
 
-    StoreError when it cannot be had, belongs to another data folder, or was written by a later Residua.
+    StoreError when it cannot be had, is not the one with the folder's records, or was written by a later Residua.
     """
     engine = connect(data_dir, url)
     try:
         with engine.begin() as connection:
             lock(connection)
+            if layout_of(connection) is None:
+                _check_empty(connection, data_dir)
             finish(connection, data_dir)
     except UnknownLayout as unknown:
         engine.dispose()
@@ -61,10 +68,18 @@ def open_database(data_dir: Path, url: str = "") -> Engine:
 
 
 def connect(data_dir: Path, url: str = "") -> Engine:
-    """An engine on the database, which is left as it is; StoreError for a URL that cannot be used."""
+    """An engine on the database, which is left as it is; StoreError for a URL that cannot be used, or where there
+    should be one.
+    """
     common: dict[str, Any] = {"json_serializer": dump_json, "json_deserializer": load_json}
     if not url:
-        path = data_dir / "residua.db"
+        path = data_dir / _SQLITE
+        if _folder_id(data_dir):
+            raise StoreError(
+                f"The records of {data_dir} are in a Postgres database, as its {FOLDER_FILE} says. Name that with "
+                f"--database (RESIDUA_DATABASE). Only if they are in {path} after all, remove "
+                f"{data_dir / FOLDER_FILE} first."
+            )
         engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}, **common)
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
@@ -82,6 +97,75 @@ def connect(data_dir: Path, url: str = "") -> Engine:
         raise StoreError(
             "Postgres needs the package psycopg: install Residua as residua[postgres], or leave --database out."
         ) from None
+
+
+@contextmanager
+def connected(data_dir: Path, url: str = "") -> Iterator[Connection]:
+    """A connection to the records of a data folder, which are left as they are; in no transaction yet.
+
+    StoreError when there are none, or those of the database are another folder's.
+    """
+    engine = connect(data_dir, url)
+    if not (data_dir / CONTENTS).is_dir() or not (url or (data_dir / _SQLITE).is_file()):
+        raise StoreError(f"There is no Residua data in {data_dir}. Name its folder with --data-dir.")
+    try:
+        with closing(first_connection(engine)) as connection:
+            if layout_of(connection) is None:
+                raise StoreError(f"{name_of(engine)} has no records of Residua.")
+            check_owner(connection, data_dir)
+            connection.rollback()
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def first_connection(engine: Engine) -> Connection:
+    """A connection, or StoreError where the database does not give one."""
+    try:
+        return engine.connect()
+    except DBAPIError as error:
+        raise StoreError(f"{name_of(engine)} cannot be used: {_reason(error)}. Check --database.") from None
+
+
+def check_owner(connection: Connection, data_dir: Path) -> None:
+    """StoreError unless the records of a database are those of a data folder; one of SQLite lies in its folder."""
+    if connection.dialect.name == "sqlite":
+        return
+    own = _folder_id(data_dir)
+    if not own or own != _owner(connection):
+        raise StoreError(
+            f"{name_of(connection.engine)} belongs to another data folder than {data_dir}: files of its projects "
+            "would be missing here. Give that folder with --data-dir, or another database with --database."
+        )
+
+
+def check_unclaimed(connection: Connection, data_dir: Path) -> None:
+    """StoreError when another database has the records of a data folder, which this one is to have from now on."""
+    if connection.dialect.name == "sqlite":
+        return  # `connect` has seen to it
+    if _folder_id(data_dir):
+        where, path = f"another Postgres database, as its {FOLDER_FILE} says", data_dir / FOLDER_FILE
+    elif _has_records(data_dir):
+        where, path = f"its {_SQLITE}", data_dir / _SQLITE
+    else:
+        return
+    raise StoreError(
+        f"{name_of(connection.engine)} does not have the records of {data_dir}: they are in {where}. Name the "
+        "database that has them, or another folder with --data-dir. Records are moved by `residua backup` and "
+        f"`residua restore` into a new folder. Only if nobody needs those any more, remove {path} first."
+    )
+
+
+def _has_records(data_dir: Path) -> bool:
+    """Whether there are records of SQLite in a data folder."""
+    if not (data_dir / _SQLITE).is_file():
+        return False
+    engine = connect(data_dir)
+    try:
+        with engine.connect() as connection:
+            return layout_of(connection) is not None
+    finally:
+        engine.dispose()
 
 
 def finish(connection: Connection, data_dir: Path) -> None:
@@ -126,17 +210,32 @@ def _postgres(url: str) -> URL:
     return address
 
 
+def _check_empty(connection: Connection, data_dir: Path) -> None:
+    """StoreError where files lie in a data folder: of a database without records they are nobody's, and removed."""
+    if any((data_dir / CONTENTS).glob("??/*")) or any((data_dir / "runs").glob("*")):
+        raise StoreError(
+            f"{name_of(connection.engine)} has no records, but there are files of projects and runs in {data_dir}. "
+            "Name the database that has theirs with --database, restore a backup into a new folder, or choose "
+            "another folder with --data-dir."
+        )
+
+
 def _claim(connection: Connection, data_dir: Path) -> None:
     """Tie a Postgres database to one data folder: the folder's lock then keeps a second server from both."""
-    own = kept_line(data_dir / _FOLDER_FILE, new_id())
-    owner = connection.scalar(select(MetaRow.value).where(MetaRow.key == FOLDER_KEY))
-    if not owner:  # "" where the folder's file had been left empty
+    if not _owner(connection):  # "" where the folder's file had been left empty
+        check_unclaimed(connection, data_dir)
+        own = kept_line(data_dir / FOLDER_FILE, new_id())
         _remember(connection, FOLDER_KEY, own)
-    elif owner != own:
-        raise StoreError(
-            f"{name_of(connection.engine)} belongs to another data folder than {data_dir}: files of its projects "
-            "would be missing here. Give that folder with --data-dir, or another database with --database."
-        )
+    check_owner(connection, data_dir)
+
+
+def _owner(connection: Connection) -> str | None:
+    return connection.scalar(select(MetaRow.value).where(MetaRow.key == FOLDER_KEY))
+
+
+def _folder_id(data_dir: Path) -> str:
+    """What a data folder has of the database with its records; "" where nothing, or a crash left nothing."""
+    return line_of(data_dir / FOLDER_FILE)
 
 
 def _remember(connection: Connection, key: str, value: str) -> None:

@@ -14,13 +14,14 @@ def kept_line(path: Path, made: str, least: int = 1) -> str:
     of fewer than ``least`` characters is what a crash or a full disk left, and counts as none. OSError when the disk is
     full.
     """
-    if len(_line(path)) < least:
+    if len(line_of(path)) < least:
         path.unlink(missing_ok=True)
         _write(path, made)
-    return _line(path)
+    return line_of(path)
 
 
-def _line(path: Path) -> str:
+def line_of(path: Path) -> str:
+    """The line in a file; "" where there is none."""
     try:
         return path.read_text(encoding="ascii", errors="replace").strip()
     except FileNotFoundError:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from dashboard.store.errors import StoreError
 
+LOCK = "lock"
+
 
 class FolderLock:
     """One server per data folder: the system drops the lock when the process ends, however it ends."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

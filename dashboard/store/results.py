@@ -48,11 +48,16 @@ def keep_results(folder: Path, root: Path) -> None:
 def parted(folder: Path) -> tuple[list[Path], list[Path]]:
     """What stays of a run's folder, and what lies there for a while only; nothing where there is no folder."""
     stays: list[Path] = []
-    passes: list[Path] = []
+    passing: list[Path] = []
     with suppress(OSError):
         for path in folder.iterdir():
-            (passes if any(fnmatch(path.name, one) for one in PASSING) else stays).append(path)
-    return stays, passes
+            (passing if passes(path.name) else stays).append(path)
+    return stays, passing
+
+
+def passes(name: str) -> bool:
+    """Whether what has this name in a run's folder lies there for a while only."""
+    return any(fnmatch(name, one) for one in PASSING)
 
 
 def sums_of(folder: Path) -> dict[str, str]:

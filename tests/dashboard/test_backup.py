@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -130,6 +133,81 @@ def test_a_backup_that_fails_leaves_nothing(source, tmp_path):
     with pytest.raises(OSError, match="No space left"):
         back_up(source, "", tmp_path / "safe" / "backup", full)
     assert list((tmp_path / "safe").iterdir()) == []
+
+
+# Begins to back up, and stands still once the first thing is copied.
+_STANDS_STILL = """
+import sys, time
+from pathlib import Path
+from dashboard.commands import backup, talk
+
+def stand_still(self, number):
+    print(number, flush=True)
+    time.sleep(600)
+
+talk.Progress.count = stand_still
+backup.backup(Path(sys.argv[2]), {"data_dir": sys.argv[1]}, True, False)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_backup_that_is_ended_leaves_nothing_for_long(source, tmp_path, number):
+    safe = tmp_path / "safe"
+    command = [sys.executable, "-c", _STANDS_STILL, str(source), str(safe / "monday")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"1\n"
+        (unfinished,) = safe.iterdir()
+        back_up(source, "", safe / "tuesday")
+        assert unfinished.exists(), "another one leaves it alone while it goes on"
+        process.send_signal(number)
+        assert process.wait(SECONDS) == (128 + number if number == signal.SIGTERM else -number)
+    assert unfinished.exists() == (number == signal.SIGKILL)
+    back_up(source, "", safe / "wednesday")
+    assert {path.name for path in safe.iterdir()} == {"tuesday", "wednesday"}
+    assert {path.name for path in (safe / "wednesday").iterdir()} == {MANIFEST, "files", "runs", "tables"}
+
+
+def test_what_is_deleted_while_it_is_copied_is_not_in_a_backup(tmp_path, database):
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    with closing(Store(data, database)) as store:
+        stays, goes = (store.create_project(title).id for title in ("stays", "goes"))
+        for project in (stays, goes):
+            store.add_file(project, "image", f"{project}.fits", project.encode())
+            run = store.create_run(project, {}, "lm", {})
+            store.advance_run(run.id, RunStatus.RUNNING)
+            store.run_folder(run.id).mkdir()
+            (store.run_folder(run.id) / "result.json").write_text("{}")
+            store.advance_run(run.id, RunStatus.FINISHED)
+
+        def delete(count: int) -> None:
+            if count == 1:
+                store.delete_project(goes)
+
+        report = back_up(data, database, backup, delete)
+    assert (report.projects, report.files, report.runs, report.damaged) == (1, 1, 1, ())
+    restored = restore(backup, tmp_path / "new")
+    assert (restored.projects, restored.files, restored.runs, restored.damaged) == (1, 1, 1, ())
+
+
+def test_a_result_that_goes_while_it_is_copied_is_told(source, tmp_path):
+    """As one does that is listed and cannot be opened any more."""
+    with closing(Store(source)) as store:
+        run = store.runs_with_status(RunStatus.FINISHED)[0]
+        project = store.project(run.project_id)
+        (store.run_folder(run.id) / "images.fits").symlink_to("gone")
+    report = back_up(source, "", tmp_path / "backup")
+    assert report.damaged == (f"images.fits of run {run.number} of {project.title}",)
+    assert (tmp_path / "backup" / "runs" / run.id / "result.json").is_file()
+
+
+def test_a_folder_with_records_of_its_own_is_not_restored_into(source, tmp_path, postgres):
+    """Whoever forgot --database later would use the old ones."""
+    back_up(source, "", tmp_path / "backup")
+    with pytest.raises(StoreError, match=r"source: they are in its residua\.db\. .*into a new folder"):
+        restore(tmp_path / "backup", source, postgres.new_database())
+    with closing(Store(source)) as store:
+        assert len(store.projects()) == 3
 
 
 def test_only_an_empty_place_is_restored_into(source, tmp_path):

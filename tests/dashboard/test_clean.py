@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +23,11 @@ from dashboard.jobs import LimitError, Limits
 from dashboard.services import Services
 from dashboard.settings import Settings
 from dashboard.store import Role, RunStatus, Store, StoreError, Who
+from dashboard.store.backup import back_up
+from dashboard.store.beside import people_of
 from dashboard.store.clean import DAY, HOUR, clean
 from tests.dashboard.fits import small_project
+from tests.dashboard.waiting import wait_for
 
 
 @pytest.fixture
@@ -78,9 +82,136 @@ def test_without_records_nothing_is_removed(tmp_path):
     content = tmp_path / "files" / "ab" / "x"
     content.write_bytes(b"x")
     (tmp_path / "residua.db").touch()
-    with pytest.raises(StoreError, match="has no records of Residua, so nothing is removed"):
+    with pytest.raises(StoreError, match="has no records of Residua"):
         clean(tmp_path)
     assert content.exists()
+
+
+def filled(data: Path, database: str) -> Path:
+    """A data folder with a content older than an hour, which a file of a project refers to."""
+    with closing(Store(data, database)) as store:
+        return aged(
+            store.add_file(store.create_project("M 51").id, "image", "a.fits", b"pixels").path, 2 * HOUR
+        )
+
+
+def test_records_in_postgres_are_not_looked_for_in_a_database_beside_them(tmp_path, postgres):
+    """The old one of a lab that has moved, or an empty one of a command that was begun without --database."""
+    data, url = tmp_path / "data", postgres.new_database()
+    content = filled(data, url)
+    filled(tmp_path / "old", "")
+    shutil.copy(tmp_path / "old" / "residua.db", data / "residua.db")
+
+    def opened() -> None:
+        with people_of(data):
+            pass
+
+    for use in (
+        lambda: clean(data),
+        lambda: back_up(data, "", tmp_path / "backup"),
+        opened,
+        lambda: Store(data),
+    ):
+        with pytest.raises(
+            StoreError,
+            match=r"data are in a Postgres database, as its folder-id says\. Name that with --database",
+        ):
+            use()
+    assert content.exists()
+    assert clean(data, url) == []
+    (data / "folder-id").unlink()
+    (data / "residua.db").unlink()
+    with pytest.raises(StoreError, match="There is no Residua data in"):
+        clean(data)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_records_of_another_folder_are_not_taken_for_its_own(tmp_path, postgres, kind):
+    data = tmp_path / "data"
+    own = postgres.new_database() if kind == "postgres" else ""
+    content = filled(data, own)
+    staging = postgres.new_database()
+    filled(tmp_path / "staging", staging)
+
+    def opened() -> None:
+        with people_of(data, staging):
+            pass
+
+    uses = (
+        lambda: clean(data, staging),
+        lambda: back_up(data, staging, tmp_path / "backup"),
+        opened,
+        lambda: Store(data, staging),
+    )
+    for use in uses:
+        with pytest.raises(
+            StoreError, match=r"belongs to another data folder than .*data: files of its projects"
+        ):
+            use()
+    assert content.exists()
+    assert clean(data, own) == [], "and it goes on with its own"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_new_database_does_not_take_a_folder_over(tmp_path, postgres, kind):
+    """Its server would remove every file there."""
+    data = tmp_path / "data"
+    own = postgres.new_database() if kind == "postgres" else ""
+    content = filled(data, own)
+    with pytest.raises(
+        StoreError, match=r"has no records, but there are files of projects and runs in .*data"
+    ):
+        Store(data, postgres.new_database())
+    Store(data, own).close()
+    assert content.exists()
+    bare = tmp_path / "bare"
+    own = postgres.new_database() if kind == "postgres" else ""
+    Store(bare, own).close()
+    where = "another Postgres database, as its folder-id says" if own else "its residua.db"
+    with pytest.raises(StoreError, match=f"does not have the records of .*bare: they are in {where}"):
+        Store(bare, postgres.new_database())
+    Store(bare, own).close()
+
+
+def test_a_lost_database_is_not_begun_anew_over_its_files(tmp_path):
+    content = filled(tmp_path, "")
+    (tmp_path / "residua.db").rename(tmp_path / "elsewhere.db")
+    with pytest.raises(
+        StoreError, match=r"residua\.db has no records, but there are files .*restore a backup"
+    ):
+        Store(tmp_path)
+    (tmp_path / "elsewhere.db").replace(tmp_path / "residua.db")
+    with closing(Store(tmp_path)) as store:
+        assert len(store.projects()) == 1
+    assert content.exists()
+
+
+def test_what_passes_goes_from_the_folders_of_runs_that_ended(store, database):
+    project = small_project(store)
+    ended, running = (store.create_run(project.id, project.description, "lm", {}) for _ in range(2))
+    for run in (ended, running):
+        store.advance_run(run.id, RunStatus.RUNNING)
+        store.run_folder(run.id).mkdir()
+        for name in (".zip-1", ".checkpoint.npz", "result.json", "all.zip"):
+            (store.run_folder(run.id) / name).write_bytes(b"1234567")
+            aged(store.run_folder(run.id) / name, 2 * HOUR)
+    store.advance_run(ended.id, RunStatus.FINISHED)
+    folder = store.run_folder(ended.id)
+    (folder / ".zip-2").write_bytes(b"in the making")
+    told = CliRunner().invoke(
+        app, ["clean", "--data-dir", str(store.data_dir)], env={"RESIDUA_DATABASE": database}
+    )
+    assert told.output == "Removed 2 temporary files of runs that ended: 0 MB.\n"
+    assert {path.name for path in folder.iterdir()} == {".zip-2", "result.json", "all.zip"}
+    assert len(list(store.run_folder(running.id).iterdir())) == 4
+
+
+def test_a_server_cleans_up_soon_after_its_start(store, database):
+    old = aged(store._blobs.copy(b"nobody's").commit().path, 2 * HOUR)
+    housekeeping = Housekeeping(store, Settings(data_dir=str(store.data_dir), database=database), 0.01)
+    housekeeping.start()
+    wait_for(lambda: not old.exists())
+    housekeeping.stop()
 
 
 def test_the_command_says_what_it_would_remove_and_what_it_removed(tmp_path):
