@@ -11,8 +11,8 @@ import contextlib
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from dashboard.jobs.endings import End, Verdict
 from dashboard.jobs.events import Event, EventHub
 from dashboard.jobs.job import job_of
 from dashboard.jobs.limits import Limits, too_long
+from dashboard.jobs.moves import Moves, reason
 from dashboard.jobs.order import (
     UNKNOWN_SECONDS,
     Choice,
@@ -38,9 +39,9 @@ from dashboard.jobs.order import (
 from dashboard.jobs.room import Room
 from dashboard.jobs.standstill import Standstill
 from dashboard.jobs.watch import CANCEL_FLAG, LEAVE_FLAG, is_claimed, unclaim
-from dashboard.jobs.worker import LEFT, LOST, Outcome
+from dashboard.jobs.worker import LEFT, LOST, Outcome, recorded
 from dashboard.jobs.workers import MEMORY_TOPIC, TOPIC, Workers, every
-from dashboard.store import Run, RunStatus, Store, StoreError
+from dashboard.store import NotFound, Run, RunStatus, Store, StoreError
 from dashboard.store.files import bytes_below
 from dashboard.store.queue import Entry
 from dashboard.store.results import parted
@@ -48,12 +49,12 @@ from dashboard.store.results import parted
 TICK_SECONDS = 1.0
 # Many pages ask for the order of the queue: it is made this often.
 ORDER_SECONDS = 0.5
-# A move that the database did not take is made again after this long.
-AGAIN_SECONDS = 3.0
 # A fit that has noticed that it has to stop may take this long to judge and write what it has.
 WRITE_SECONDS = 120.0
 # A worker that has room says within this long that it has begun.
 BEGIN_SECONDS = 5.0
+# So many addresses of workers that were ended for want of memory are remembered, until their fits are judged.
+MANY_ENDED = 100
 # A stopping server waits this long for its fits to leave a checkpoint.
 LEAVE_SECONDS = 3.0
 
@@ -95,7 +96,7 @@ class Dispatcher:
         self.cancel_grace = cancel_grace
         self._active: dict[str, Active] = {}
         self._ending: list[Going] = []
-        self._out_of_memory: set[str] = set()
+        self._out_of_memory: deque[str] = deque(maxlen=MANY_ENDED)
         self._usage = Usage(limits.half_life)
         self._slots = Slots(0)
         self._closed = False
@@ -103,9 +104,8 @@ class Dispatcher:
         self._standstill = Standstill()
         self._room = Room()
         self._order: tuple[list[str], float] = ([], 0.0)
-        self._moves = ThreadPoolExecutor(1, thread_name_prefix="residua-jobs")
+        self._moves = Moves()
         self._stop_clock = threading.Event()
-        self._silent = False
         workers.listen(TOPIC, self._received)
         workers.listen(MEMORY_TOPIC, self._memory_told)
 
@@ -113,34 +113,16 @@ class Dispatcher:
         """Take over what an earlier server left, and start."""
         self._count_earlier()
         self._recover()
-        self.later(self._dispatch)
+        self._moves.later(self._dispatch, again=False)
         every(TICK_SECONDS, self._clock, self._stop_clock)
 
     def later(self, move: Callable[..., None], *arguments: Any) -> None:
         """Queue a move behind those that were asked for before; one that the database did not take comes again."""
-
-        def guarded() -> None:
-            try:
-                move(*arguments)
-                self._silent = False
-            except DBAPIError as error:
-                if not self._silent:
-                    logger.error("The database does not answer: %s", str(error.orig).partition("\n")[0])
-                self._silent = True
-                if move in (self._look_round, self._dispatch):
-                    return  # these come again by themselves, with the clock
-                again = threading.Timer(AGAIN_SECONDS, self.later, (move, *arguments))
-                again.daemon = True
-                again.start()
-            except Exception:
-                logger.exception("A step of the queue failed: %s", getattr(move, "__name__", move))
-
-        with contextlib.suppress(RuntimeError):  # shut down already
-            self._moves.submit(guarded)
+        self._moves.later(move, *arguments)
 
     def submitted(self) -> None:
         """Something waits."""
-        self.later(self._dispatch)
+        self._moves.later(self._dispatch, again=False)
 
     def cancel(self, run_id: str) -> None:
         """Ask a run to stop."""
@@ -150,10 +132,10 @@ class Dispatcher:
         """The ids of the waiting runs in the order in which they would start. Reads the database."""
         now = time.time()
         found, then = self._order
-        if now - then > ORDER_SECONDS:
+        if time.monotonic() - then > ORDER_SECONDS:
             waiting = [_waiting(one) for one in self._store.queue.entries(RunStatus.QUEUED)]
             found = in_order(waiting, self._going(), self._usage.all(now), now)
-            self._order = found, now
+            self._order = found, time.monotonic()
         return found
 
     @property
@@ -175,8 +157,7 @@ class Dispatcher:
         """Let what runs leave a checkpoint, and put it back into the queue for the next server."""
         self._closed = True
         self._stop_clock.set()
-        self._moves.submit(self._leave).result()
-        self._moves.shutdown(wait=True, cancel_futures=True)
+        self._moves.close(self._leave)
 
     # --- moves: each runs on the one thread of self._moves
 
@@ -190,8 +171,13 @@ class Dispatcher:
 
     def _recover(self) -> None:
         """Deal with what an earlier server left running: what has ended is recorded, the rest goes on."""
+        self._take_up(endings.STOPPED_SERVER)
+
+    def _take_up(self, why: str) -> None:
+        """Settle the runs that are running by their record, and that nobody has."""
         for run in self._store.runs_with_status(RunStatus.RUNNING):
-            self._settle(run, End(None, endings.STOPPED_SERVER))
+            if run.id not in self._active:
+                self._settle(run, End(None, why))
 
     def _dispatch(self) -> None:
         """Hand waiting runs to free workers, by whose turn it is."""
@@ -240,11 +226,11 @@ class Dispatcher:
 
     def _finished_earlier(self, run: Run) -> bool:
         """Whether a process that outlived its server has brought this run to its end; it is recorded then."""
-        verdict = endings.on_disk(self._store.run_folder(run.id)) if run.attempts else None
-        if verdict is None:
+        outcome = recorded(self._store.run_folder(run.id)) if run.attempts else None
+        if outcome is None:
             return False
         if self._store.advance_run(run.id, RunStatus.RUNNING, message="Fitting.") is not None:
-            self._end(run, verdict)
+            self._end(run, endings.of_outcome(outcome))
         return True
 
     def _ended(self, run_id: str, future: Future[Outcome]) -> None:
@@ -256,8 +242,18 @@ class Dispatcher:
         last = None if end.outcome is None else end.outcome["last_step"]
         if last is not None and last["number"] > self._hub.last_step(run_id):
             self._hub.publish(run_id, last)
-        self._settle(self._store.run(run_id), end)
+        run = self._record_of(run_id)
+        if run is not None:
+            self._settle(run, end)
         self._dispatch()
+
+    def _record_of(self, run_id: str) -> Run | None:
+        """A run on a worker; None when it was deleted with its project, and then its place is free."""
+        try:
+            return self._store.run(run_id)
+        except NotFound:
+            self._forget(run_id)
+            return None
 
     def _settle(self, run: Run, end: End) -> None:
         """Record an end, or put a run whose worker went away back into the queue."""
@@ -268,17 +264,17 @@ class Dispatcher:
             self._put_back(run)
             return
         cancelled = (folder / CANCEL_FLAG).exists() or (active is not None and active.cancel_at is not None)
-        found = endings.on_disk(folder) if end.outcome is None else None
-        verdict = found or endings.verdict(
-            end,
+        verdict = endings.verdict(
+            End(recorded(folder), end.why, end.hopeless) if end.outcome is None else end,
             run.attempts,
             self._limits.retries,
             cancelled=cancelled,
             kept_step=endings.kept_step(folder),
         )
         if verdict.status is RunStatus.QUEUED:
-            self._forget(run)
             again = self._store.advance_run(run.id, RunStatus.QUEUED, message=verdict.message)
+            self._forget(run.id)
+            unclaim(folder, run.attempts)  # a process that is still at it stops, and its place is free
             if again is not None:
                 logger.warning("Run %s: %s", run.id, verdict.message)
                 self._hub.publish(run.id, state_event(again))
@@ -288,9 +284,9 @@ class Dispatcher:
     def _put_back(self, run: Run) -> None:
         """Have a run that was left go on later; that it was is not the fit's doing, so the attempt does not count."""
         attempt = self._active[run.id].attempt
-        self._forget(run)
         why = endings.PUT_BACK if self._closed else endings.LEFT_WORKER
         again = self._store.advance_run(run.id, RunStatus.QUEUED, message=why)
+        self._forget(run.id)
         if again is None:
             return
         # Where a process may still be at it, the next one needs a number of its own.
@@ -310,15 +306,15 @@ class Dispatcher:
             chi2_dof=verdict.chi2_dof,
             bytes=sum(map(bytes_below, stays)),
         )
-        self._forget(run)
-        with contextlib.suppress(OSError):
-            for path in passes:
+        self._forget(run.id)
+        for path in passes:
+            with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
         if ended is not None:
             self._hub.publish(run.id, state_event(ended))
 
-    def _forget(self, run: Run) -> None:
-        active = self._active.pop(run.id, None)
+    def _forget(self, run_id: str) -> None:
+        active = self._active.pop(run_id, None)
         if active is not None:
             self._usage.add(active.going.user, active.going.since, time.time())
 
@@ -331,8 +327,9 @@ class Dispatcher:
             return
         if active.cancel_at is None:
             folder = self._store.run_folder(run_id)
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / CANCEL_FLAG).touch()
+            with contextlib.suppress(OSError):  # a full disk: it is ended by force then
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / CANCEL_FLAG).touch()
             self._force_after(active, run_id, self.cancel_grace)
 
     def _force_after(self, active: Active, run_id: str, seconds: float) -> None:
@@ -347,15 +344,17 @@ class Dispatcher:
         if active is None or active.attempt != attempt or time.monotonic() < (active.cancel_at or 0.0):
             return
         logger.warning("Run %s did not stop by itself, so its worker is ended", run_id)
+        run = self._record_of(run_id)
+        if run is not None:
+            self._end(run, Verdict(RunStatus.CANCELLED, endings.ENDED_WORKER))
         self._end_worker(active)
-        self._end(self._store.run(run_id), Verdict(RunStatus.CANCELLED, endings.ENDED_WORKER))
         self._dispatch()
 
     # --- looking round
 
     def _clock(self) -> None:
         if self._standstill.ask():
-            self.later(self._look_round)
+            self._moves.later(self._look_round, again=False)
 
     def _look_round(self) -> None:
         """See who went away without a word, and start what can be started by now."""
@@ -371,15 +370,19 @@ class Dispatcher:
             # A worker that is being started has to load everything first.
             patience = self._limits.heartbeat_seconds * (3 if active.address is None else 1)
             silent = now - active.beat > patience
-            if away or silent:
-                why = endings.LOST_SCHEDULER if away else endings.SILENT
-                if silent:
-                    self._end_worker(active)
-                self._settle(self._store.run(run_id), End(None, why))
-            elif self._overdue(active, now):
+            overdue = self._overdue(active, now)
+            if not (away or silent or overdue):
+                continue
+            run = self._record_of(run_id)
+            if run is not None and (away or silent):
+                self._settle(run, End(None, endings.LOST_SCHEDULER if away else endings.SILENT))
+            elif run is not None:
+                self._end(run, Verdict(RunStatus.CANCELLED, too_long(self._limits.fit_seconds)))
+            if silent or overdue:
                 self._end_worker(active)
-                sentence = too_long(self._limits.fit_seconds)
-                self._end(self._store.run(run_id), Verdict(RunStatus.CANCELLED, sentence))
+        if self._moves.unsure:
+            self._take_up(endings.LOST_DATABASE)
+            self._moves.unsure = False
         self._dispatch()
 
     def _full(self, now: float) -> tuple[int, int] | None:
@@ -412,13 +415,21 @@ class Dispatcher:
                 break
             time.sleep(0.02)
         for run_id, active in list(self._active.items()):
-            run = self._store.run(run_id)
-            if active.future.status == "finished":
-                end = endings.of_future(active.future)
-                if end.outcome is not None and end.outcome["status"] != LOST:
-                    self._settle(run, end)
-                    continue
-            self._put_back(run)
+            try:
+                self._settle_left(run_id, active)
+            except DBAPIError as error:
+                logger.error("Run %s is for the next server to settle: %s", run_id, reason(error))
+
+    def _settle_left(self, run_id: str, active: Active) -> None:
+        run = self._record_of(run_id)
+        if run is None:
+            return
+        if active.future.status == "finished":
+            end = endings.of_future(active.future)
+            if end.outcome is not None and end.outcome["status"] != LOST:
+                self._settle(run, end)
+                return
+        self._put_back(run)
 
     # --- what workers say, on the Dask client's own thread
 
@@ -444,7 +455,7 @@ class Dispatcher:
         _, message = event
         if isinstance(message, dict):
             worker = message.get("worker")
-            self._out_of_memory.add(str(worker))
+            self._out_of_memory.append(str(worker))
             if all(one.address != worker for one in list(self._active.values())):
                 self._room.ended(int(message.get("rss") or 0))
 

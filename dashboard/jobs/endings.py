@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 from collections.abc import Collection
@@ -21,11 +20,13 @@ STOPPED_SERVER = "Residua was stopped in the middle of this fit."
 KILLED_WORKER = "The worker process ended in the middle of this fit."
 WORKERS_AWAY = "The workers went away in the middle of this fit."
 LOST_SCHEDULER = "The scheduler went away in the middle of this fit."
+LOST_DATABASE = "The database went away as this fit was given to a worker."
 SILENT = "Its worker gave no sign of life any more."
 OUT_OF_MEMORY = (
     "The worker process ended in the middle of this fit for want of memory. Take a smaller window, fewer "
     "components or, of a sampler, fewer draws (raise thin)."
 )
+MEMORY_HINT = ": most likely it takes more memory than there is. Try a smaller window or fewer components."
 ENDED_WORKER = "Stopped on request. The fit did not answer, so its worker was ended and no values were kept."
 NOT_STARTED = "Cancelled before it started."
 PUT_BACK = "Residua was stopped in the middle of this fit. It goes on from where it was."
@@ -70,13 +71,7 @@ def verdict(
     """
     outcome = end.outcome
     if outcome is not None and outcome["status"] != LOST:
-        return Verdict(
-            RunStatus(outcome["status"]),
-            outcome["message"],
-            outcome["error"],
-            outcome["converged"],
-            outcome["chi2_dof"],
-        )
+        return of_outcome(outcome)
     why = end.why or (outcome["message"] if outcome is not None else WORKERS_AWAY)
     if cancelled:
         return Verdict(RunStatus.CANCELLED, ENDED_WORKER)
@@ -86,8 +81,7 @@ def verdict(
         times = {1: "once", 2: "twice"}.get(attempts, f"{attempts} times")
         return Verdict(
             RunStatus.FAILED,
-            f"{why} That happened {times}, so it is not tried again: most likely it takes more memory than there is. "
-            "Try a smaller window or fewer components.",
+            f"{why} That happened {times}, so it is not tried again{MEMORY_HINT if why == KILLED_WORKER else '.'}",
             error=why,
         )
     goes_on = (
@@ -125,14 +119,15 @@ def of_future(future: Future[Outcome], out_of_memory: Collection[str] = ()) -> E
     return End(None, f"The fit could not be run. The server's log has it as {code}.", hopeless=True)
 
 
-def on_disk(folder: Path) -> Verdict | None:
-    """The end of a run that is complete in its folder, whoever saw it end; None when it is not."""
-    try:
-        record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        status = RunStatus.CANCELLED if record["status"] == "cancelled" else RunStatus.FINISHED
-        return Verdict(status, str(record["message"]), None, record["converged"], record["chi2_dof"])
-    except (OSError, ValueError, KeyError):
-        return None
+def of_outcome(outcome: Outcome) -> Verdict:
+    """What becomes of a run that came to an end of its own."""
+    return Verdict(
+        RunStatus(outcome["status"]),
+        outcome["message"],
+        outcome["error"],
+        outcome["converged"],
+        outcome["chi2_dof"],
+    )
 
 
 def kept_step(folder: Path) -> int | None:

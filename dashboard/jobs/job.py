@@ -38,4 +38,5 @@ def job_of(store: Store, run: Run, limits: Limits, torch_threads: int, *, gpu: b
         seconds=limits.fit_seconds,
         memory=limits.fit_memory,
         checkpoint_seconds=limits.checkpoint_seconds,
+        room_seconds=limits.room_seconds,
     )

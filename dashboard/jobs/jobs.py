@@ -181,9 +181,11 @@ class Jobs:
         if self._closed:
             return
         self._closed = True
-        self.tasks.close()
-        self.dispatcher.close()
-        self.pool.close()
+        try:
+            self.tasks.close()
+            self.dispatcher.close()
+        finally:
+            self.pool.close()
 
     # --- inside
 

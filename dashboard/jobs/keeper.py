@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import engine
+from dashboard.jobs.watch import is_claimed
 from engine.checkpoint import Checkpoint, appended, read_checkpoint, write_checkpoint
 from engine.fitters import registry
 from engine.fitters.run import columns
@@ -23,11 +24,13 @@ logger = logging.getLogger("residua.worker")
 class Keeper:
     """Takes each step of a fit, and writes where it stands every so many seconds.
 
-    `before` is the checkpoint that the fit goes on from, None for a new one.
+    `before` is the checkpoint that the fit goes on from, None for a new one. Nothing is written of an attempt that is
+    another process's by now.
     """
 
-    def __init__(self, folder: Path, problem: engine.Problem, every: float) -> None:
+    def __init__(self, folder: Path, problem: engine.Problem, every: float, attempt: int) -> None:
         self._path = folder / CHECKPOINT
+        self._folder, self._attempt = folder, attempt
         self._names = problem.names
         self._steps: list[engine.Step] = []
         self._every = every
@@ -54,7 +57,8 @@ class Keeper:
 
     def write(self) -> None:
         """Write where the fit stands. A full disk costs the way back, not the fit."""
-        if not self._steps:
+        # A process that slept for long asks at its first step, before anything has told it that it was given up.
+        if not self._steps or not is_claimed(self._folder, self._attempt):
             return
         began = time.monotonic()
         try:

@@ -26,6 +26,8 @@ class Limits:
     retries: int = 2
     heartbeat_seconds: float = 60.0
     checkpoint_seconds: float = 3.0
+    # How long a result that the disk has no room for waits for some.
+    room_seconds: float = 600.0
     half_life: float = 3600.0
 
     @property

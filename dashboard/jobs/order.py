@@ -171,7 +171,8 @@ class Usage:
     def of(self, user: str, now: float) -> float:
         """What counts of a person's seconds now."""
         seconds, then = self._seconds.get(user, (0.0, now))
-        return seconds * math.exp2((then - now) / self.half_life)
+        # A clock that was set back must not make what counts more.
+        return seconds * math.exp2(min(0.0, then - now) / self.half_life)
 
     def all(self, now: float) -> dict[str, float]:
         """What counts of everyone's."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import logging
 import os
 import secrets
@@ -20,7 +21,7 @@ from distributed.diagnostics.plugin import WorkerPlugin
 import engine
 from dashboard.jobs.keeper import Keeper, counted_through
 from dashboard.jobs.limits import too_large, too_long
-from dashboard.jobs.watch import Reason, Watch, claim
+from dashboard.jobs.watch import Reason, Watch, claim, is_claimed
 from dashboard.store.files import sha256_of
 from dashboard.store.results import keep_results
 from engine.checkpoint import Checkpoint, joined
@@ -43,6 +44,7 @@ FULL_DISK = (
     "cares for the server; then start the fit again."
 )
 STEPS_PER_SECOND = 20
+LOOK_FOR_ROOM_SECONDS = 2.0
 
 logger = logging.getLogger("residua.worker")
 
@@ -68,6 +70,7 @@ class Job(TypedDict):
     seconds: float
     memory: int
     checkpoint_seconds: float
+    room_seconds: float
 
 
 class Outcome(TypedDict):
@@ -88,17 +91,22 @@ class _Left(Exception):
 def run_fit(job: Job) -> Outcome:
     """Carry out one job. Never raises: what went wrong is the outcome's message."""
     try:
-        if not claim(Path(job["folder"]), job["attempt"]):
+        folder = Path(job["folder"])
+        if not claim(folder, job["attempt"]):
             return lost("Another worker has this attempt.")
-        return _fit(job)
+        found = recorded(folder)
+        if found is None:
+            return _fit(job)
+        # The process before came to the end after it was given up, or was killed as soon as it had.
+        keep_results(folder, Path(job["contents"]))
+        return found
     except engine.EngineError as error:
         return _failure(with_names(str(error), job["names"]))
     except MemoryError:
         return _failure("There was not enough memory for this fit. Use a smaller window or fewer components.")
     except OSError as error:
         code = _log(job, error)
-        # astropy tells of a full disk in words of its own, without a number.
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "space on disk" in str(error):
+        if _is_full(error):
             return _failure(f"{FULL_DISK} Log entry {code}.", code)
         return _failure(
             f"A file could not be read or written ({error.strerror or error}). Log entry {code}.", code
@@ -119,7 +127,7 @@ def _fit(job: Job) -> Outcome:
     if job["device"] == "cuda":
         take_gpu()
     problem = engine.load(job["description"], device=job["device"])
-    keeper = Keeper(folder, problem, job["checkpoint_seconds"])
+    keeper = Keeper(folder, problem, job["checkpoint_seconds"], job["attempt"])
     reporter = StepReporter(send, keeper.before)
     options = keeper.resumed(problem, job["fitter"], job["options"])
 
@@ -141,15 +149,14 @@ def _fit(job: Job) -> Outcome:
 
         try:
             result = engine.fit(problem, job["fitter"], on_step=on_step, should_stop=should_stop, **options)
+            watch.should_stop()  # one that comes now finds the fit at its end
+            reporter.finish()
+            result = joined(keeper.before, result, job["options"])
+            _write(job, watch, problem, result)
         except _Left:
             if watch.reason is Reason.LEAVE:
                 return lost("The fit was left for another worker to go on with.", LEFT)
             return lost("Another worker has the fit.")
-        watch.should_stop()  # one that comes now finds the fit at its end
-        reporter.finish()
-        result = joined(keeper.before, result, job["options"])
-        engine.write_run(folder, problem, result, source_names=job["names"])
-        keep_results(folder, Path(job["contents"]))
     keeper.forget()
     cancelled = result.status is engine.Status.CANCELLED
     sentence = (
@@ -168,6 +175,49 @@ def _fit(job: Job) -> Outcome:
         error=None,
         last_step=reporter.last,
     )
+
+
+def _write(job: Job, watch: Watch, problem: engine.Problem, result: engine.FitResult) -> None:
+    """Write what a fit leaves. On a full disk it waits for room: it may be what hours have come to."""
+    folder, began = Path(job["folder"]), time.monotonic()
+    while True:
+        if not is_claimed(folder, job["attempt"]):
+            raise _Left
+        try:
+            engine.write_run(folder, problem, result, source_names=job["names"])
+            keep_results(folder, Path(job["contents"]))
+            return
+        except OSError as error:
+            if not _is_full(error):
+                raise
+            if watch.reason in (Reason.LEAVE, Reason.REPLACED):
+                raise _Left from error
+            # Nobody waits for what a fit that was stopped had come to.
+            if watch.reason is not None or time.monotonic() - began > job["room_seconds"]:
+                raise
+            logger.warning("The result of run %s waits for room on the disk: %s", job["run"], error)
+        time.sleep(LOOK_FOR_ROOM_SECONDS)
+
+
+def _is_full(error: OSError) -> bool:
+    # astropy tells of a full disk in words of its own, without a number.
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "space on disk" in str(error)
+
+
+def recorded(folder: Path) -> Outcome | None:
+    """How a run ended that is complete in its folder, whoever saw it end; None when it is not."""
+    try:
+        record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        return Outcome(
+            status="cancelled" if record["status"] == "cancelled" else "finished",
+            message=str(record["message"]),
+            converged=record["converged"],
+            chi2_dof=record["chi2_dof"],
+            error=None,
+            last_step=None,
+        )
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def take_gpu() -> None:
@@ -264,7 +314,7 @@ class WarmUp(WorkerPlugin):
     def _warm_up(self) -> None:
         torch.set_num_threads(self.torch_threads)
         try:
-            warm_up()
+            warm_up(self.worker.local_directory)
         except Exception:
             logger.exception("Warming up a worker failed; its first fit will be slow")
 
@@ -277,9 +327,12 @@ def gpu_memory(_: Any = None) -> dict[str, Any] | None:
     return {"name": torch.cuda.get_device_name(), "used": int(total - free), "total": int(total)}
 
 
-def warm_up() -> None:
-    """One step of a fit of the seed example, from its files to its run folder."""
-    with tempfile.TemporaryDirectory(prefix="residua-warm-up-") as folder:
+def warm_up(scratch: str) -> None:
+    """One step of a fit of the seed example, from its files to its run folder, in a folder of the worker's own.
+
+    Of a worker that is killed meanwhile, Dask removes that folder.
+    """
+    with tempfile.TemporaryDirectory(prefix="warm-up-", dir=scratch) as folder:
         problem = engine.load(engine.write_example("seed", folder))
         engine.write_run(Path(folder) / "run", problem, engine.fit(problem, "lm", max_steps=1))
 

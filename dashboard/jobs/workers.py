@@ -140,10 +140,8 @@ class Workers:
         """
         if self._cluster is not None:
             return False
-        if self.connected:
-            with contextlib.suppress(Exception):
-                if self._info()["id"] == self._scheduler_id:
-                    return False
+        if self.connected and self._is_same():
+            return False
         with contextlib.suppress(Exception):
             self.client.close(timeout=1)
         try:
@@ -156,6 +154,13 @@ class Workers:
         self._warm = self._prepare()
         logger.warning("Connected to the scheduler at %s again", self._address)
         return True
+
+    def _is_same(self) -> bool:
+        """Whether the scheduler is the one from before; one that is busy is asked a second time."""
+        for _ in range(2):
+            with contextlib.suppress(Exception):
+                return bool(self._info()["id"] == self._scheduler_id)
+        return False
 
     def end(self, future: Future[Outcome], address: str | None, gone: Callable[[], None]) -> None:
         """End the worker process that works on this, without waiting; it is started again.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
 
 from dashboard.store.errors import NotAllowed, StoreError
 from dashboard.store.journal import add_edit
@@ -71,14 +71,19 @@ class Projects(Part):
         """
         with self._session.begin() as session:
             row = self._get(session, ProjectRow, project_id, "project", Reach.OWN)
-            runs = list(session.scalars(select(RunRow).where(RunRow.project_id == project_id)))
-            if any(run.status in ACTIVE for run in runs):
-                raise StoreError(
-                    f"{row.title} has a fit that is still running. Cancel it first, then delete the project."
-                )
+            title = row.title
+            # On Postgres nobody adds a run from here on; on SQLite, the DELETE itself is the first that locks.
+            session.execute(select(ProjectRow.id).where(ProjectRow.id == project_id).with_for_update())
+            run_ids = list(session.scalars(select(RunRow.id).where(RunRow.project_id == project_id)))
             hashes = set(session.scalars(select(FileRow.sha256).where(FileRow.project_id == project_id)))
-            session.execute(delete(ProjectRow).where(ProjectRow.id == project_id))
-            run_ids = [run.id for run in runs]
+            active = exists().where(RunRow.project_id == project_id, RunRow.status.in_(ACTIVE))
+            gone = session.execute(
+                delete(ProjectRow).where(ProjectRow.id == project_id, ~active).returning(ProjectRow.id)
+            )
+            if gone.scalar() is None:
+                raise StoreError(
+                    f"{title} has a fit that is still running. Cancel it first, then delete the project."
+                )
         self._remove_results(run_ids)
         self._forget(hashes)
 

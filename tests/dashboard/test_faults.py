@@ -7,13 +7,16 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from dashboard.jobs import Jobs, LimitError, Limits, endings
 from dashboard.jobs.keeper import CHECKPOINT
@@ -118,6 +121,58 @@ def test_a_lost_attempt_is_made_again_at_most_twice(attempts, status, words):
     assert asked.status is RunStatus.CANCELLED
 
 
+def test_only_a_fit_that_ended_its_process_is_said_to_take_too_much_memory():
+    end = endings.End(None, endings.STOPPED_SERVER)
+    message = endings.verdict(end, 3, 2, cancelled=False).message
+    assert message == f"{endings.STOPPED_SERVER} That happened 3 times, so it is not tried again."
+
+
+def database_fails(monkeypatch, store, status, *, recorded):
+    """Once, the database goes away as a run is moved on to this status: before that is recorded, or after."""
+    advance, failed = store.advance_run, []
+
+    def advanced(run_id, to, **facts):
+        fails = to is status and not failed
+        if fails:
+            failed.append(run_id)
+        if recorded or not fails:
+            found = advance(run_id, to, **facts)
+        if fails:
+            raise OperationalError("UPDATE run", {}, Exception("the server closed the connection"))
+        return found
+
+    monkeypatch.setattr(store, "advance_run", advanced)
+    return failed
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("status", [RunStatus.RUNNING, RunStatus.QUEUED, RunStatus.FINISHED])
+def test_a_database_that_fails_in_any_moment_leaves_no_run_behind(jobs, store, monkeypatch, status, recorded):
+    monkeypatch.setattr(jobs.dispatcher, "_limits", Limits(checkpoint_seconds=0.1))
+    failed = database_fails(monkeypatch, store, status, recorded=recorded)
+    if status is RunStatus.QUEUED:
+        run = start_sampling(jobs, store, draws=300)
+        signal_workers(signal.SIGKILL)
+    else:
+        project = small_project(store)
+        run = jobs.submit(project.id, project.description)
+    wait_for(lambda: store.run(run.id).status.ended)
+    assert failed == [run.id]
+    assert store.run(run.id).status is RunStatus.FINISHED, store.run(run.id).message
+    wait_for(lambda: jobs.dispatcher.running == 0)
+
+
+def test_the_place_of_a_fit_that_was_deleted_is_free_again(jobs, store, monkeypatch):
+    run = start_sampling(jobs, store, draws=20_000)
+    folder = store.run_folder(run.id)
+    with sqlite3.connect(store.data_dir / "residua.db") as database:  # no page or route lets anybody do that
+        database.execute("DELETE FROM run WHERE id = ?", [run.id])
+    shutil.rmtree(folder)
+    small = small_project(store)
+    assert ended(jobs, store, jobs.submit(small.id, small.description)).status is RunStatus.FINISHED
+    assert not folder.exists(), "its process has written nothing more"
+
+
 def test_a_worker_that_gives_no_sign_is_given_up(jobs, store, monkeypatch):
     monkeypatch.setattr(
         jobs.dispatcher, "_limits", Limits(checkpoint_seconds=0.1, retries=1, heartbeat_seconds=8)
@@ -201,9 +256,9 @@ def small_file_system(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    with small_file_system(tmp_path / "tiny", "400k") as folder:
+@pytest.fixture(params=["400k"])
+def tiny_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    with small_file_system(tmp_path / "tiny", request.param) as folder:
         yield folder
 
 
@@ -227,7 +282,26 @@ def test_a_disk_that_an_upload_fills_is_told_and_left_empty(tmp_path):
         server.stop()
 
 
-def test_a_full_disk_fails_the_fit_with_a_sentence_and_keeps_what_is_there(jobs, store, tiny_disk):
+@pytest.mark.parametrize("tiny_disk", ["20m"], indirect=True)
+def test_a_result_waits_for_room_on_a_full_disk(jobs, store, tiny_disk):
+    (tiny_disk / ".others").write_bytes(b"x" * 19_900_000)
+    project = slow_project(store)
+    run = store.create_run(project.id, project.description, "lm", {"max_steps": 1})
+    store.run_folder(run.id).symlink_to(tiny_disk)
+    jobs.dispatcher.submitted()
+    wait_for(lambda: stepped(jobs, run))
+    time.sleep(3)
+    assert store.run(run.id).status is RunStatus.RUNNING
+    (tiny_disk / ".others").unlink()
+    run = ended(jobs, store, run)
+    assert run.status is RunStatus.FINISHED, run.message
+    assert (tiny_disk / "SHA256SUMS").exists()
+
+
+def test_a_full_disk_fails_the_fit_with_a_sentence_and_keeps_what_is_there(
+    jobs, store, tiny_disk, monkeypatch
+):
+    monkeypatch.setattr(jobs.dispatcher, "_limits", Limits(room_seconds=0))
     small = small_project(store)
     before = ended(jobs, store, jobs.submit(small.id, small.description))
     record = (store.run_folder(before.id) / "result.json").read_bytes()

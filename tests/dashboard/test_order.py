@@ -140,6 +140,12 @@ def test_who_had_most_long_ago_is_forgiven():
     assert choice.run.run == "a"
 
 
+def test_a_clock_that_was_set_back_makes_nobody_owe_more():
+    usage = Usage(60)
+    usage.add("ann", 1_000_000, 1_000_100)
+    assert usage.of("ann", 0) == 100
+
+
 def test_a_short_fit_goes_first():
     waiting = [Waiting("long", "ann", 0, 600), Waiting("short", "ann", 5, 1)]
     choice = next_run(waiting, [], {}, 10, Slots(1))

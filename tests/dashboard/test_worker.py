@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import engine
 from dashboard.jobs import Limits, endings, worker
 from dashboard.jobs.job import job_of
-from dashboard.jobs.watch import Reason, Watch
+from dashboard.jobs.keeper import CHECKPOINT, Keeper
+from dashboard.jobs.watch import Reason, Watch, claim, unclaim
 from dashboard.store import Run, Store
+from dashboard.store.results import SUMS
 from tests.dashboard.fits import small_project
 
 
@@ -58,3 +62,48 @@ def test_a_fit_that_is_cancelled_keeps_what_it_has(
     outcome = worker.run_fit(job_of(store, run, Limits(), 1, gpu=False))
     assert outcome["status"] == "cancelled"
     assert (store.run_folder(run.id) / "result.json").exists()
+
+
+def test_a_fit_that_was_given_to_another_process_as_it_ended_writes_nothing(
+    store: Store, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, fit = job_of(store, run, Limits(), 1, gpu=False), engine.fit
+    folder = store.run_folder(run.id)
+
+    def given_up(*arguments: Any, **named: Any) -> engine.FitResult:
+        result = fit(*arguments, **named)
+        unclaim(folder, job["attempt"])
+        return result
+
+    monkeypatch.setattr(worker.engine, "fit", given_up)
+    assert worker.run_fit(job)["status"] == worker.LOST
+    assert list(folder.iterdir()) == []
+
+
+def test_a_process_that_was_given_up_writes_no_checkpoint(store: Store, run: Run) -> None:
+    folder = store.run_folder(run.id)
+    problem = engine.load(job_of(store, run, Limits(), 1, gpu=False)["description"])
+    assert claim(folder, 1)
+    keeper = Keeper(folder, problem, 0.0, 1)
+    steps: list[engine.Step] = []
+    engine.fit(problem, "lm", max_steps=1, on_step=steps.append)
+    keeper(steps[-1])
+    assert (folder / CHECKPOINT).exists()
+    (folder / CHECKPOINT).unlink()
+    assert claim(folder, 2), "another process goes on"
+    keeper(steps[-1])
+    assert not (folder / CHECKPOINT).exists(), "what the other has kept is further on"
+
+
+def test_a_run_that_is_complete_is_not_fitted_again(
+    store: Store, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_of(store, run, Limits(), 1, gpu=False)
+    first = worker.run_fit(job)
+    folder = store.run_folder(run.id)
+    hashes = (folder / SUMS).read_text()
+    (folder / SUMS).unlink()  # as if the process had been killed just before
+    monkeypatch.setattr(worker, "_fit", lambda job: pytest.fail("fitted again"))
+    again = worker.run_fit({**job, "attempt": 2})
+    assert again == {**first, "last_step": None}
+    assert (folder / SUMS).read_text() == hashes
