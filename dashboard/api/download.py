@@ -34,7 +34,7 @@ class DownloadHandler(ApiHandler):
         folder = await asyncio.to_thread(self.services.store.run_folder, run.id)
         if name != ARCHIVE and name not in DOWNLOADS:
             raise NotFound(f"A run has no such file. It has: {', '.join(DOWNLOADS)} and {ARCHIVE}.")
-        if not (folder / "result.json").is_file():
+        if not (run.status.ended and (folder / "result.json").is_file()):
             raise NotFound(f"This run has no files: it is {run.status}. {run.message}".strip())
         if name == ARCHIVE:
             path = await asyncio.to_thread(_archive, folder, f"residua-{run.id}")

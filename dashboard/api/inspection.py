@@ -128,7 +128,8 @@ def _limit(allowance: Allowance) -> None:
     if statm.exists():  # only Linux tells, and only Linux holds a process to it
         memory = int(statm.read_text().split()[0]) * resource.getpagesize() + allowance.memory_bytes
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (allowance.seconds, allowance.seconds + 1))
+    # Whoever waits for it is the first to give it up, and knows why.
+    resource.setrlimit(resource.RLIMIT_CPU, (allowance.seconds + 1, allowance.seconds + 2))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it reads; there is nothing that it should write
 

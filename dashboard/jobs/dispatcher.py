@@ -94,6 +94,8 @@ class Dispatcher:
         self._limits = limits
         self._torch_threads = torch_threads
         self.cancel_grace = cancel_grace
+        # Held while a run is submitted: that it waits is told before it is seen, and so before it begins.
+        self.taking = threading.Lock()
         self._active: dict[str, Active] = {}
         self._ending: list[Going] = []
         self._out_of_memory: deque[str] = deque(maxlen=MANY_ENDED)
@@ -182,7 +184,8 @@ class Dispatcher:
     def _dispatch(self) -> None:
         """Hand waiting runs to free workers, by whose turn it is."""
         while not self._closed:
-            entries = self._store.queue.entries(RunStatus.QUEUED)
+            with self.taking:
+                entries = self._store.queue.entries(RunStatus.QUEUED)
             if not entries:
                 return
             self._slots = self._workers.slots()
@@ -285,14 +288,13 @@ class Dispatcher:
         """Have a run that was left go on later; that it was is not the fit's doing, so the attempt does not count."""
         attempt = self._active[run.id].attempt
         why = endings.PUT_BACK if self._closed else endings.LEFT_WORKER
-        again = self._store.advance_run(run.id, RunStatus.QUEUED, message=why)
-        self._forget(run.id)
-        if again is None:
-            return
         # Where a process may still be at it, the next one needs a number of its own.
-        if not is_claimed(self._store.run_folder(run.id), attempt):
-            self._store.queue.give_back_attempt(run.id)
-        self._hub.publish(run.id, state_event(again))
+        free = not is_claimed(self._store.run_folder(run.id), attempt)
+        facts = {"attempts": attempt - 1} if free else {}
+        again = self._store.advance_run(run.id, RunStatus.QUEUED, message=why, **facts)
+        self._forget(run.id)
+        if again is not None:
+            self._hub.publish(run.id, state_event(again))
 
     def _end(self, run: Run, verdict: Verdict) -> None:
         folder = self._store.run_folder(run.id)

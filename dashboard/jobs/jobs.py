@@ -97,15 +97,16 @@ class Jobs:
         store.resolved_description(project_id, description)
         if seconds is None:
             seconds = self._store.queue.usual_seconds(project_id, fitter) or guessed_seconds(fitter)
-        run = store.create_run(
-            project_id,
-            description,
-            fitter,
-            options or {},
-            expected_seconds=seconds,
-            device=device or kind_of(str(description.get("device") or "auto")),
-        )
-        self._hub.publish(run.id, state_event(run))
+        with self.dispatcher.taking:
+            run = store.create_run(
+                project_id,
+                description,
+                fitter,
+                options or {},
+                expected_seconds=seconds,
+                device=device or kind_of(str(description.get("device") or "auto")),
+            )
+            self._hub.publish(run.id, state_event(run))
         self.dispatcher.submitted()
         return run
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from dashboard.store.errors import NotAllowed
@@ -108,12 +108,6 @@ class Queue:
         if found is None or found[0] is None or found[1] is None:
             return None
         return float((found[1] - found[0]).total_seconds())
-
-    def give_back_attempt(self, run_id: str) -> None:
-        """Do not count the attempt that a run is in: it was not the fit's doing that it ended."""
-        self._only_inside()
-        with self._session() as session, session.begin():
-            session.execute(update(RunRow).where(RunRow.id == run_id).values(attempts=RunRow.attempts - 1))
 
     def bytes_of(self, account_id: str) -> int:
         """What an account keeps on disk: contents of its projects' files, each once, and what its runs wrote."""

@@ -94,7 +94,7 @@ class Runs(Part):
         return {status: found.get(status, 0) for status in RunStatus}
 
     def advance_run(self, run_id: str, status: RunStatus, **facts: Any) -> Run | None:
-        """Move a run on and record `message`, `error`, `converged`, `chi2_dof`, `bytes`; None when it may not.
+        """Move a run on and record facts of it (`message`, `bytes`, ...); None when it may not.
 
         One UPDATE with the allowed states in its WHERE, so of two that try at once only one succeeds.
         """

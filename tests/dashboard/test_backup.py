@@ -305,12 +305,12 @@ def test_a_backup_taken_while_fits_run_and_files_arrive_is_whole(tmp_path):
             found = CliRunner().invoke(app, ["backup", str(backup), "--data-dir", str(data), "--json"])
             stop.set()
             sending.result()
-        with closing(sqlite3.connect(data / "residua.db")) as database:
-            status = database.execute("SELECT status FROM run WHERE id = ?", [running.id]).fetchone()[0]
     finally:
         server.stop()
     assert found.exit_code == 0, found.output
     report = json.loads(found.stdout)
+    rows = map(json.loads, (backup / "tables" / "run.jsonl").read_text().splitlines())
+    status = {row["id"]: row["status"] for row in rows}[running.id]
     assert status == "running", "it was made in the middle of the fit"
     assert first + 2 <= report["files"] <= first + len(sent)
     assert restore(backup, new).damaged == ()

@@ -99,7 +99,7 @@ def test_a_fit_outlives_its_scheduler(store, certificates):
         wait_for(lambda: jobs.workers == 1)
         project = small_project(store)
         assert ended(jobs, store, jobs.submit(project.id, project.description)).converged
-        run = jobs.submit(project.id, project.description, "metropolis", LONG)
+        run = jobs.submit(project.id, project.description, "metropolis", {**LONG, "draws": 3_000})
         wait_for(lambda: any(event["type"] == "step" for event in jobs.events(run.id)))
 
         stop(scheduler, signal.SIGKILL)

@@ -78,7 +78,7 @@ def test_a_blocked_loop_is_seen():
         await asyncio.sleep(0.01)
 
     asyncio.run(work())
-    assert sum(delay.counts) == 1
+    assert sum(delay.counts) >= 1
     assert delay.total > 0.25
 
 

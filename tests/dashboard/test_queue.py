@@ -97,9 +97,7 @@ def test_an_attempt_that_was_not_the_fits_doing_is_given_back(empty):
     counted = []
     for theirs in (False, True, True):
         counted.append(empty.advance_run(run.id, RunStatus.RUNNING).attempts)
-        empty.advance_run(run.id, RunStatus.QUEUED)
-        if not theirs:
-            empty.queue.give_back_attempt(run.id)
+        empty.advance_run(run.id, RunStatus.QUEUED, **({} if theirs else {"attempts": counted[-1] - 1}))
     assert counted == [1, 1, 2]
 
 
@@ -123,15 +121,15 @@ def test_two_people_take_turns_however_many_fits_one_has(jobs, store):
     wait_for(lambda: stepped(jobs, first))
     of = {
         jobs.submit(small.id, small.description, "lm", {}, store=who, seconds=1.0).id: name
-        for who, name in ((ann, "ann"), (ann, "ann"), (ann, "ann"), (bob, "bob"), (bob, "bob"))
+        for who, name in [(ann, "ann")] * 5 + [(bob, "bob")] * 2
     }
-    assert "".join(of[one][0] for one in jobs.dispatcher.order()) == "ababa"
+    assert "".join(of[one][0] for one in jobs.dispatcher.order()) == "ababaaa"
     jobs.cancel(first.id)
     runs = [ended(jobs, store, store.run(one)) for one in of]
     assert {run.status for run in runs} == {RunStatus.FINISHED}
     began = [of[run.id] for run in sorted(runs, key=lambda run: run.started)]
     assert began[:2] == ["ann", "bob"], "who came second has had nothing yet"
-    assert began.index("bob", 2) < 4, "and does not wait for all of the other's"
+    assert began.index("bob", 2) < len(began) - 1, "and does not wait for all of the other's"
 
 
 def test_a_waiting_fit_is_cancelled_at_once(jobs, store):
@@ -189,7 +187,7 @@ def test_a_new_server_goes_on_with_what_ran_and_what_waited(empty):
         assert empty.run(running.id).attempts == 2
         assert ended(jobs, empty, waiting).status is RunStatus.FINISHED
         # In small steps: a server that stops waits only some seconds for the one that a fit is in.
-        last = jobs.submit(project.id, project.description, "metropolis", {**LONG, "draws": 100_000})
+        last = jobs.submit(project.id, project.description, "metropolis", {**LONG, "draws": 20_000})
         wait_for(lambda: stepped(jobs, last))  # else the short one, behind it, would pass it
         behind = jobs.submit(project.id, project.description)
     finally:

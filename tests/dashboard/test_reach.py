@@ -63,7 +63,6 @@ ONLY_INSIDE: dict[str, Call] = {
     "Queue.waiting_of": lambda store, w: store.queue.waiting_of(""),
     "Queue.used_since": lambda store, w: store.queue.used_since(datetime(2000, 1, 1, tzinfo=UTC)),
     "Queue.usual_seconds": lambda store, w: store.queue.usual_seconds(w.project, "lm"),
-    "Queue.give_back_attempt": lambda store, w: store.queue.give_back_attempt(w.run),
     "Queue.bytes_of": lambda store, w: store.queue.bytes_of(""),
 }
 OF_NO_PROJECT = {

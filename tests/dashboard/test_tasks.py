@@ -13,6 +13,7 @@ from tornado.ioloop import PeriodicCallback
 
 from dashboard.jobs.tasks import MOST, TaskError, Tasks
 from dashboard.jobs.workers import Workers
+from tests.dashboard.waiting import wait_for
 
 
 def count(argument: dict[str, Any], send: Callable[[Any], None], should_stop: Callable[[], bool]) -> Any:
@@ -66,7 +67,7 @@ def test_a_task_reports_and_returns(tasks: Tasks) -> None:
 
 def test_a_running_task_stops_and_a_waiting_one_never_begins(tasks: Tasks) -> None:
     running, waiting = tasks.start(count, {"to": 1000}), tasks.start(count, {"to": 1000})
-    time.sleep(0.3)
+    wait_for(lambda: any(e["type"] == "step" and e["number"] > 0 for e in tasks._hub.events(running)))
     tasks.cancel(waiting)
     tasks.cancel(running)
     assert tasks.result(running, timeout=10)["stopped"] > 0
