@@ -14,9 +14,9 @@ def kept_line(path: Path, made: str, least: int = 1) -> str:
     of fewer than ``least`` characters is what a crash or a full disk left, and counts as none. OSError when the disk is
     full.
     """
+    broken = path.exists()  # asked first: what somebody else makes from here on is whole
     if len(line_of(path)) < least:
-        path.unlink(missing_ok=True)
-        _write(path, made)
+        _write(path, made, over=broken)
     return line_of(path)
 
 
@@ -28,7 +28,7 @@ def line_of(path: Path) -> str:
         return ""
 
 
-def _write(path: Path, line: str) -> None:
+def _write(path: Path, line: str, *, over: bool) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     aside = Path(name)
     try:
@@ -36,6 +36,9 @@ def _write(path: Path, line: str) -> None:
             stream.write(f"{line}\n")
             stream.flush()
             os.fsync(stream.fileno())
+        if over:
+            aside.replace(path)
+            return
         try:
             os.link(aside, path)
         except FileExistsError:
