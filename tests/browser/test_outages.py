@@ -29,8 +29,8 @@ from tests.dashboard.test_health import parsed
 pytestmark = pytest.mark.browser
 
 AWAY_SECONDS = 20
-# Some seconds of work in many small steps, as many as fit into an outage.
-LONG = {"draws": 3_000, "warmup": 20, "chains": 2, "start": "here"}
+# Work in many small steps that lasts from before a page is open until after an outage began.
+LONG = {"draws": 8_000, "warmup": 20, "chains": 2, "start": "here"}
 
 
 @pytest.fixture
@@ -82,18 +82,19 @@ def test_a_database_that_is_away_for_a_while_is_told_and_loses_nothing(
         page.keyboard.press("Tab")
         expect(state_of_the_server(page)).to_contain_text("The database does not answer. Fits that run go on")
         expect(page.get_by_text("this is only on your page yet").first).to_be_visible()
-        # The server goes on answering, whatever hangs: nobody waits for the database on its event loop.
+        # The server goes on answering, whatever hangs: nobody waits for the database on its event loop, where a
+        # question would take the ten seconds after which it is given up.
         asked = time.monotonic()
         with urlopen(f"{server.url}/assets/tokens.css", timeout=10) as answer:
             assert answer.status == 200
-        assert time.monotonic() - asked < 2
+        assert time.monotonic() - asked < 5
         other = page.context.new_page()
         opened = other.goto(f"/fit/{project.id}")
         assert opened is not None
         assert opened.status == 503
         expect(other.get_by_text("The database does not answer. Try again in a minute.")).to_be_visible()
         other.close()
-        assert wait_for_health(server, 503)["problems"] == ["The database does not answer."]
+        assert "The database does not answer." in wait_for_health(server, 503)["problems"]
         assert parsed(server.request("GET", "/metrics").body.decode())["residua_database_up"] == 0
         assert takes_files(server) == (503, "The database does not answer. Try again in a minute.")
         while not result.exists():
@@ -153,4 +154,5 @@ def test_a_worker_and_then_the_server_are_killed_before_a_persons_eyes(
             page.get_by_role("checkbox", name="Tick all").check()
             page.get_by_role("button", name="Cancel 1").click()
             expect(page.get_by_role("heading", name="Nothing waits")).to_be_visible()
+            page.goto("about:blank")  # a page that is left open asks after its server when that has ended
         complaints.clear()
