@@ -9,6 +9,8 @@ from playwright.sync_api import Locator, Page, expect
 
 # Generous: two busy cores serve the page, run the browser and the fit.
 PATIENCE = 60_000
+# A hand is done in a tenth of a second; what is drawn anew meanwhile is drawn several times in this.
+PRESS_MS = 500
 
 SEEN = """kind => {
     const glyph = window.Bokeh?.documents?.[0]?.get_model_by_name(`image-${kind}`)
@@ -51,6 +53,19 @@ def wait_for_image(page: Page, kind: str = "data") -> None:
     while before != (now := page.evaluate(RANGES)):
         before = now
         page.wait_for_timeout(300)
+
+
+def wait_for_size(page: Page, ny: int, nx: int) -> None:
+    """Wait until the pixels on screen are those of an image of this size that has no model yet."""
+    page.wait_for_function(
+        """size => {
+            const named = (name) => Bokeh.documents[0].get_model_by_name(name)
+            const shape = named("image-data")?.data_source.data.image[0]?.shape
+            return String(shape) === String(size) && !named("panel-model").visible
+        }""",
+        arg=[ny, nx],
+    )
+    wait_for_image(page)
 
 
 def overflow(page: Page, size: tuple[int, int]) -> list[int]:
@@ -114,6 +129,28 @@ def tick(page: Page, *titles: str) -> None:
             page.get_by_role("region", name="Fitters").get_by_text("more", exact=False).click()
         box.check()
         expect(page.get_by_role("button", name=title, exact=True)).to_have_attribute("aria-expanded", "true")
+
+
+def option(page: Page, name: str) -> Locator:
+    """The field of an option of the open fitter, where the options are unfolded."""
+    return page.get_by_role("group", name="Options of the fitter").get_by_role(
+        "textbox", name=name, exact=True
+    )
+
+
+def changed(page: Page, *names: str) -> None:
+    """Wait until the server has taken these options of the open fitter, which are marked then."""
+    marked = page.get_by_role("group", name="Options of the fitter").locator(".changed")
+    for name in names:
+        expect(marked.get_by_text(name, exact=True)).to_be_visible()
+
+
+def press(button: Locator) -> None:
+    """Hold a button for as long as a hand does."""
+    button.hover()
+    button.page.mouse.down()
+    button.page.wait_for_timeout(PRESS_MS)
+    button.page.mouse.up()
 
 
 def verdict(page: Page) -> Locator:

@@ -6,8 +6,9 @@ export function render({model}) {
     root.replaceChildren(...model.axes.map(([key, title]) => el("button", {type: "button", class: "btn small",
       "aria-pressed": String(key === model.shown), onclick: () => model.send_msg({type: "axis", axis: key})}, title)))
   }
-  model.on("axes", draw)
-  model.on("shown", draw)
+  const redraw = patient(root, draw)
+  model.on("axes", redraw)
+  model.on("shown", redraw)
   draw()
   return root
 }

@@ -63,6 +63,63 @@ function typing(event) {
     && !["checkbox", "radio", "button"].includes(target.type))
 }
 
+// Draw anew, and leave whoever has come to something there with the keyboard at the same thing, with the same text chosen.
+function keep_focus(root, draw) {
+  const before = root.getRootNode().activeElement
+  const label = root.contains(before) ? before?.getAttribute("aria-label") : null
+  const [start, end] = [before?.selectionStart, before?.selectionEnd]
+  const whole = start === 0 && end === before.value.length
+  draw()
+  const now = label ? root.querySelector(`[aria-label="${CSS.escape(label)}"]`) : null
+  if (!now || now === before) return
+  now.focus()
+  if (start == null || now.selectionStart == null) return  // a field and the button that stands for it have one name
+  if (whole) now.select()
+  else now.setSelectionRange(start, end)
+}
+
+// Whether something in an element is held down, with a pointer or the space bar. A click comes a little after its end.
+const AFTER_MS = 50
+function holding(root) {
+  let down = false
+  function begin(event) {
+    if (event.type === "pointerdown" ? event.button !== 0 : event.key !== " ") return
+    down = true
+    const over = new AbortController()
+    const end = (event) => {
+      // A pointer that moves with no button down was let go where no page hears it, as over the choices of a list.
+      if (event.type === "pointermove" && event.buttons) return
+      over.abort()
+      setTimeout(() => { down = false }, AFTER_MS)
+    }
+    for (const name of ["pointerup", "pointercancel", "pointermove", "keyup"]) {
+      window.addEventListener(name, end, {capture: true, signal: over.signal})
+    }
+  }
+  root.addEventListener("pointerdown", begin)
+  root.addEventListener("keydown", begin)
+  return () => down
+}
+
+// How to draw what the server says where drawing puts new elements in place of the old ones: not while one of them is
+// pressed, for a button that is gone before it is let go gets no click; nor while a text is typed into one of `fields`, a
+// selector of those that send theirs when they are left.
+const LOOK_AGAIN_MS = 30
+function patient(root, draw, fields = null) {
+  let waits = false
+  const held = holding(root)
+  function typed() {
+    const field = root.getRootNode().activeElement
+    return fields && root.contains(field) && field.matches(fields) && field.value !== field.defaultValue
+  }
+  function now() {
+    waits = Boolean(held() || typed())
+    if (waits) setTimeout(now, LOOK_AGAIN_MS)
+    else keep_focus(root, draw)
+  }
+  return () => { if (!waits) now() }
+}
+
 // Switch off what would change a project that is only lent for reading, also after it is drawn again.
 function keep_locked(root, model) {
   if (!model.locked || !root) return root

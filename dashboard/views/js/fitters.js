@@ -19,7 +19,7 @@ export function render({model}) {
       return list
     }
     const field = el("input", {class: `field ${row.kind === "number" ? "num" : ""}`, ...about, value: row.value, autocomplete: "off",
-                               spellcheck: "false", placeholder: row.default, onchange: () => send(field.value)})
+                               spellcheck: "false", placeholder: row.default, onchange: () => { field.defaultValue = field.value; send(field.value) }})
     if (row.kind === "number") field.inputMode = "decimal"
     return field
   }
@@ -67,7 +67,6 @@ export function render({model}) {
   }
 
   function draw() {
-    const focused = root.getRootNode().activeElement?.getAttribute?.("aria-label")
     const first = model.fitters.filter((one) => one.compared)
     const rest = model.fitters.filter((one) => !one.compared)
     if (rest.some((one) => one.ticked || one.key === model.opened)) more_open = true
@@ -75,9 +74,9 @@ export function render({model}) {
       el("summary", {class: "small"}, `${rest.length} more`), el("ul", {class: "items", "aria-label": "More fitters"}, ...rest.map(item)))
     root.replaceChildren(el("h2", {class: "section"}, "Fit with"), el("ul", {class: "items", "aria-label": "Fitters"}, ...first.map(item)))
     if (rest.length) root.append(more)
-    if (focused) root.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus()
   }
-  for (const name of ["fitters", "opened", "summary", "rows", "members", "error"]) model.on(name, draw)
+  const redraw = patient(root, draw, ".options input.field")
+  for (const name of ["fitters", "opened", "summary", "rows", "members", "error"]) model.on(name, redraw)
   draw()
   return root
 }

@@ -17,8 +17,9 @@ export function render({model}) {
       copy,
       el("p", {class: "muted small"}, `One image is fitted at a time: ${model.shown}. The others keep their scenes.`))
   }
-  model.on("names", draw)
-  model.on("shown", draw)
+  const redraw = patient(root, draw)
+  model.on("names", redraw)
+  model.on("shown", redraw)
   draw()
   return root
 }

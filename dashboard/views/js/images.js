@@ -36,7 +36,10 @@ export function render({model}) {
   function setting(field) {
     const input = el("input", {class: "field num", inputmode: "decimal", value: field.value ?? "", placeholder: field.placeholder ?? "",
                                "aria-label": field.label, title: field.help})
-    input.addEventListener("change", () => model.send_msg({type: "setting", key: field.key, value: input.value.trim()}))
+    input.addEventListener("change", () => {
+      input.defaultValue = input.value
+      model.send_msg({type: "setting", key: field.key, value: input.value.trim()})
+    })
     return el("label", {class: `setting ${field.key}`}, el("span", {class: "muted small", title: field.help}, field.label), input)
   }
 
@@ -56,7 +59,8 @@ export function render({model}) {
                                      el("div", {class: "stack"}, ...rest.map((text) => note("", text)))))
     }
   }
-  for (const name of ["guessed", "files", "settings", "notices", "error"]) model.on(name, draw)
+  const redraw = patient(root, draw, ".setting input")
+  for (const name of ["guessed", "files", "settings", "notices", "error"]) model.on(name, redraw)
   draw()
   return root
 }

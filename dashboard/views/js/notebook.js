@@ -71,7 +71,8 @@ export function render({model}) {
     root.replaceChildren(head, ...body)
   }
 
-  for (const name of ["cells", "working", "error", "can_undo", "can_redo", "title"]) model.on(name, () => { if (!writing) draw() })
+  const redraw = patient(root, () => { if (!writing) draw() })
+  for (const name of ["cells", "working", "error", "can_undo", "can_redo", "title"]) model.on(name, redraw)
   model.on("download", () => {
     if (!model.download) return
     const link = el("a", {href: model.download, download: ""})

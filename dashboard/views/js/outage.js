@@ -30,7 +30,7 @@ export function render({model, view}) {
     draw()
     window.setTimeout(look, ASK_AGAIN_MS)
   })
-  model.on("sentences", draw)
+  model.on("sentences", patient(root, draw))
   draw()
   return root
 }

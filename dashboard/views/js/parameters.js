@@ -31,12 +31,11 @@ export function render({model}) {
     const field = el("input", {class: "num", inputmode: "decimal", value: text, "aria-label": label, autocomplete: "off",
                                spellcheck: "false", placeholder: column === "value" ? "" : "–"})
     if (row.link && column === "value") field.readOnly = true
-    let before = text
-    field.addEventListener("focus", () => { if (full !== "") { field.value = full; before = full }; field.select() })
-    const restore = () => { field.value = text; before = text }
+    field.addEventListener("focus", () => { if (full !== "") field.value = field.defaultValue = full; field.select() })
+    const restore = () => { field.value = field.defaultValue = text }
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter") field.blur()
-      if (event.key === "Escape") { event.stopPropagation(); field.value = before; field.blur() }
+      if (event.key === "Escape") { event.stopPropagation(); field.value = field.defaultValue; field.blur() }
       if (event.key === "ArrowDown" || event.key === "ArrowUp") {
         const all = [...root.querySelectorAll(`input[data-column="${column}"]`)]
         all[all.indexOf(field) + (event.key === "ArrowDown" ? 1 : -1)]?.focus()
@@ -46,7 +45,7 @@ export function render({model}) {
     field.dataset.column = column
     field.addEventListener("blur", () => {
       const typed = field.value.trim()
-      if (typed === before.trim()) { restore(); return }
+      if (typed === field.defaultValue.trim()) { restore(); return }
       model.send_msg({type: "edit", key: row.key, column, value: typed.replace("−", "-")})
     })
     return el("td", {class: `right ${column}`}, field)
@@ -69,7 +68,6 @@ export function render({model}) {
   }
 
   function draw() {
-    const focused = root.getRootNode().activeElement?.getAttribute?.("aria-label")
     const lines = []
     let component = null
     for (const row of model.rows) {
@@ -84,13 +82,13 @@ export function render({model}) {
     body.replaceChildren(...lines)
     table.hidden = !model.rows.length
     empty.hidden = Boolean(model.rows.length)
-    if (focused) root.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus()
   }
   function refuse() {
     error.replaceChildren(...(model.error ? [note("bad", model.error)] : []))
-    if (model.error) draw()
+    if (model.error) redraw()
   }
-  model.on("rows", draw)
+  const redraw = patient(root, draw, "td input.num")
+  model.on("rows", redraw)
   model.on("error", refuse)
   draw()
   refuse()

@@ -48,13 +48,12 @@ export function render({model}) {
     return el("section", {class: "stack tight", "aria-label": "One pair"}, el("h2", {class: "section"}, "One pair"), ...fields, back)
   }
   function draw() {
-    const focused = root.getRootNode().activeElement?.getAttribute?.("aria-label")
     root.replaceChildren(...[runs(), el("section", {class: "stack tight", "aria-label": "Parameters"}, el("h2", {class: "section"}, "Parameters"),
       el("ul", {class: "checks groups"}, ...model.groups.map(group))), model.pairs ? pair() : null].filter(Boolean))
-    if (focused) root.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus()
   }
   model.on("pair", () => { chosen_pair = [...model.pair] })
-  for (const name of ["runs", "groups", "pair", "pairs"]) model.on(name, draw)
+  const redraw = patient(root, draw)
+  for (const name of ["runs", "groups", "pair", "pairs"]) model.on(name, redraw)
   draw()
   return root
 }

@@ -29,9 +29,8 @@ export function render({model}) {
     else root.append(el("p", {class: "muted"}, "No projects yet. Drop an image above, or open an example to see how it works."))
     if (model.error) root.append(el("div", {role: "alert"}, note("bad", model.error)))
   }
-  model.on("projects", draw)
-  model.on("known", draw)
-  model.on("error", draw)
+  const redraw = patient(root, draw)
+  for (const name of ["projects", "known", "error"]) model.on(name, redraw)
   draw()
   return root
 }

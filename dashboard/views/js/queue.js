@@ -58,19 +58,18 @@ export function render({model}) {
       table.replaceChildren(el("div", {class: "void"}, el("h2", {}, "Nothing waits"), el("p", {class: "muted"}, text), el("p", {}, el("a", {href: "/"}, "All projects"))))
       return
     }
-    // The table is drawn anew with every look: whoever has come to a button with the keyboard stays there.
-    const focused = root.getRootNode().activeElement?.getAttribute("aria-label")
     const all = el("input", {type: "checkbox", "aria-label": "Tick all"})
     all.checked = model.rows.every((row) => ticked.has(row.id))
-    all.onchange = () => { for (const row of model.rows) if (all.checked && !row.stopping) ticked.add(row.id); else ticked.delete(row.id); draw() }
+    all.onchange = () => { for (const row of model.rows) if (all.checked && !row.stopping) ticked.add(row.id); else ticked.delete(row.id); keep_focus(root, draw) }
     const head = (text, right) => el("th", {scope: "col", class: right ? "right" : ""}, text)
     table.replaceChildren(el("table", {"aria-label": "Queue", class: "queue-table"}, el("thead", {}, el("tr", {}, el("th", {class: "center"}, all),
       head("Turn", true), head("Fitter"), head("Project"), ...(model.everybody ? [head("Who")] : []), head("Time", true), head("Expected"), head("Memory", true), head("Progress"), head(""))),
       el("tbody", {}, ...model.rows.map(line))))
-    if (focused) table.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus()
   }
-  for (const name of ["rows", "everybody"]) model.on(name, draw)
-  model.on("headline", draw_bar)
+  // The table is drawn anew with every look at the server.
+  const redraw = patient(root, draw)
+  for (const name of ["rows", "everybody"]) model.on(name, redraw)
+  model.on("headline", patient(root, draw_bar))
   for (const name of ["trouble", "error"]) model.on(name, draw_said)
   model.on("remove", () => clearInterval(timer))
   draw()

@@ -2,6 +2,7 @@
 
 export function render({model}) {
   const root = el("div", {class: "stack choice"})
+  let wanted = "500"
   function draw() {
     const rows = model.runs.map((run) => {
       const box = el("input", {type: "checkbox", "aria-label": `Compare ${run.title}, run ${run.number}`})
@@ -15,8 +16,8 @@ export function render({model}) {
         going ? icon_button(`Stop ${run.title}`, "bad", () => model.send_msg({type: "cancel", id: run.id}))
               : el("span", {class: "num small"}, run.chi2_dof))
     })
-    const draws = el("select", {class: "field", "aria-label": "Draws a chain"})
-    for (const one of model.draws) draws.add(new Option(`${one} draws`, one, false, one === 500))
+    const draws = el("select", {class: "field", "aria-label": "Draws a chain", onchange: () => { wanted = draws.value }})
+    for (const one of model.draws) draws.add(new Option(`${one} draws`, one, false, String(one) === wanted))
     root.replaceChildren(
       el("div", {class: "row"}, el("h2", {class: "section grow"}, "Runs"),
         el("button", {type: "button", class: "btn quiet small", disabled: !model.runs.length, onclick: () => model.send_msg({type: "none"})}, "None")),
@@ -25,7 +26,8 @@ export function render({model}) {
         el("button", {type: "button", class: "btn grow", disabled: model.busy, onclick: () => model.send_msg({type: "run_all", draws: Number(draws.value)})},
           "Run all fitters"), draws)] : []))
   }
-  for (const name of ["runs", "can_run", "busy", "draws"]) model.on(name, draw)
+  const redraw = patient(root, draw)
+  for (const name of ["runs", "can_run", "busy", "draws"]) model.on(name, redraw)
   draw()
   return root
 }

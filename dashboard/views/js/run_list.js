@@ -151,9 +151,11 @@ export function render({model}) {
     link.remove()
     setTimeout(() => URL.revokeObjectURL(link.href), 1000)
   }
-  model.on("rows", () => { for (const id of [...ticked]) if (!model.rows.some((row) => row.id === id)) ticked.delete(id); draw() })
-  model.on("deleted", draw_undo)
-  model.on("error", draw_undo)
+  const redraw = patient(root, draw)
+  const redraw_undo = patient(undo, draw_undo)
+  model.on("rows", () => { for (const id of [...ticked]) if (!model.rows.some((row) => row.id === id)) ticked.delete(id); redraw() })
+  model.on("deleted", redraw_undo)
+  model.on("error", redraw_undo)
   draw()
   return root
 }

@@ -37,7 +37,6 @@ export function render({model}) {
   }
 
   function draw() {
-    const focused = root.getRootNode().activeElement?.getAttribute?.("aria-label")
     const parts = []
     if (model.under_way) {
       if (model.runs.length) parts.push(el("ul", {class: "items", "aria-label": "Runs under way"}, ...model.runs.map(under_way)))
@@ -53,9 +52,9 @@ export function render({model}) {
     }
     root.replaceChildren(...parts)
     root.hidden = !parts.length
-    if (focused) root.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus()
   }
-  for (const name of ["runs", "compare", "deleted"]) model.on(name, draw)
+  const redraw = patient(root, draw)
+  for (const name of ["runs", "compare", "deleted"]) model.on(name, redraw)
   draw()
   return root
 }

@@ -72,7 +72,8 @@ export function render({model}) {
           el("button", {type: "button", class: "link", onclick: () => model.send_msg({type: "stop"})}, "Stop"))))
     }
   }
-  for (const name of ["components", "models", "can_undo", "can_redo", "placing", "ready"]) model.on(name, draw)
+  const redraw = patient(root, draw)
+  for (const name of ["components", "models", "can_undo", "can_redo", "placing", "ready"]) model.on(name, redraw)
   draw()
   return root
 }

@@ -34,8 +34,9 @@ export function render({model}) {
   document.addEventListener("keydown", on_key)
   const address = () => { if (model.query != null) history.replaceState(null, "", location.pathname + model.query) }
 
-  model.on("sections", draw)
-  model.on("shown", draw)
+  const redraw = patient(list, draw)
+  model.on("sections", redraw)
+  model.on("shown", redraw)
   model.on("query", address)
   model.on("remove", () => document.removeEventListener("keydown", on_key))
   draw()

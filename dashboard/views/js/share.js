@@ -45,9 +45,10 @@ export function render({model}) {
   }
   function draw_error() { refused.replaceChildren(...(model.error ? [note("bad", model.error)] : [])) }
 
-  model.on("people", draw_people)
-  model.on("owner", draw_people)
-  model.on("links", draw_links)
+  const redraw_people = patient(people, draw_people)
+  model.on("people", redraw_people)
+  model.on("owner", redraw_people)
+  model.on("links", patient(links, draw_links))
   model.on("made", draw_made)
   model.on("error", draw_error)
   model.on("shared", () => { name.value = "" })

@@ -33,8 +33,9 @@ export function render({model}) {
       el("thead", {}, el("tr", {}, ...model.columns.map(head))),
       el("tbody", {}, ...ordered().map((row) => el("tr", {}, ...model.columns.map((column, place) => cell(row, column, place)))))))
   }
-  model.on("rows", draw)
-  model.on("columns", draw)
+  const redraw = patient(root, draw)
+  model.on("rows", redraw)
+  model.on("columns", redraw)
   draw()
   return root
 }

@@ -102,7 +102,8 @@ export function render({model}) {
     const names = model.labels.map(([, label]) => clean(label))
     return `\\begin{tabular}{l${"r".repeat(names.length)}}\n\\hline\n${["Parameter", ...names].join(" & ")} \\\\\n\\hline\n${body.join(" \\\\\n")} \\\\\n\\hline\n\\end{tabular}\n`
   }
-  for (const name of ["labels", "rows", "reference", "has_truth"]) model.on(name, draw)
+  const redraw = patient(root, draw)
+  for (const name of ["labels", "rows", "reference", "has_truth"]) model.on(name, redraw)
   draw()
   return root
 }

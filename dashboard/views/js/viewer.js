@@ -274,15 +274,18 @@ export function render({model, view}) {
 
   // --- readout and places --------------------------------------------------------------------------------------
   const readout = make_readout()
-  const idle = () => readout.idle(go.dataset.error || model.hint)
+  let told = null  // the place that the readout tells of
+  const idle = () => { told = null; readout.idle(go.dataset.error || model.hint) }
   function moved(event) {
     const pixel = pixels.read(event.x, event.y)
     if (!pixel) { idle(); return }
     if (!model.wants_components) model.wants_components = true  // the server sends them from now on
     const component = pixel.component == null ? null : model.components[pixel.component] ?? null
+    told = {x: event.x, y: event.y}
     readout.show(event.x, event.y, pixel, component, sky(model.sky, event.x, event.y))
     cut_through(event.x, event.y)
   }
+  const tell_again = () => { if (told) moved(told) }
   let [cutting, through] = [0, null]
   function cut_through(x, y) {
     through = [x, y]
@@ -334,7 +337,8 @@ export function render({model, view}) {
   }
   function wire() {
     wire_panels()
-    for (const kind of ["data", "sigma", "model"]) pixels.source(kind)?.properties.data.change.connect(() => { pixels.changed(); paint(); cut_again() })
+    for (const kind of ["data", "sigma", "model"]) pixels.source(kind)?.properties.data.change.connect(() => { pixels.changed(); paint(); cut_again(); tell_again() })
+    pixels.source("components")?.properties.data.change.connect(tell_again)
     for (const range of [figures()[0].x_range, figures()[0].y_range]) range.change.connect(() => {
       cancelAnimationFrame(scaling)
       scaling = requestAnimationFrame(() => { draw_scale(); cut_again() })
@@ -388,6 +392,7 @@ export function render({model, view}) {
   model.on("pixel_scale", draw_scale)
   model.on("profiles", show_profiles)
   model.on("place", () => cut_through(...model.place))
+  model.on("components", tell_again)
   model.on("placing", () => { point(); idle() })
   model.on("hint", () => { if (readout.root.classList.contains("idle")) idle() })
   model.on("descriptions", describe)
