@@ -117,7 +117,6 @@ def create_app(settings: Settings, store: Store | None = None) -> App:
     """
     # Pages render previews in this process; on cores that fits keep busy, more threads only wait for each other.
     torch.set_num_threads(settings.torch_threads)
-    port = settings.port or free_port(settings.host)
     store = store or Store(settings.data_path, settings.database)
     jobs: Jobs | None = None
     try:
@@ -136,6 +135,8 @@ def create_app(settings: Settings, store: Store | None = None) -> App:
         services = Services(store, jobs, settings, (lambda: None) if door is None else door.forget)
         if settings.example and not settings.has_accounts and not store.projects():
             services.add_example("seed")
+        # Chosen when the workers have theirs, for they too take whichever is free.
+        port = settings.port or free_port(settings.host)
         check_port(settings.host, port)
         server = _serve(services, port, door)
     except BaseException:

@@ -52,6 +52,16 @@ class FitForm(param.Parameterized):
         return [*first, *(key for key in self._kinds if key not in first), CHAIN]
 
     @property
+    def choice(self) -> tuple[Any, ...]:
+        """All that is chosen in the list of fitters."""
+        return self.fitter, self.ticked, self.chain, self.changed
+
+    @property
+    def computer(self) -> tuple[str, str]:
+        """The device and the precision that are chosen."""
+        return self.device, self.precision
+
+    @property
     def summary(self) -> str:
         """A sentence on the open fitter."""
         return CHAIN_SUMMARY if self.fitter == CHAIN else self._kinds[self.fitter].summary

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,14 +35,17 @@ class FittingPart:
         self.state = session.state
         self.later = later
         self.form = FitForm()
+        self._at_first = self.form.choice, self.form.computer
         self.fitting = Fitting(services, session, self._step)
         self.panel = FitPanel(self.form, on_fit=self._on_fit, on_run=self._on_run)
-        self._steps: list[Event] = []
+        # What is not on screen yet, each with its fitter: by then the run may have ended.
+        self._steps: list[tuple[str, Event]] = []
         self._measured: tuple[Any, ...] = ()
         self._cost: forecast.Cost | None = None
         self.state.param.watch(lambda *_: soon(self._measure()), ["opened"])
         self.form.param.watch(lambda *_: self.later(self._show_forecast), ["ticked", "changed", "chain"])
-        self._last_step: dict[str, int] = {}
+        # A curve that came whole, from the history of an ended run, has nothing to come.
+        self._last_step: dict[str, float] = {}
         self.look = Looked(later, lambda: services.store.runs(session.project_id), self.show)
         self.state.param.watch(lambda *_: self.look(), ["active", "run", "result", "opened", "deleted"])
 
@@ -50,17 +54,33 @@ class FittingPart:
         await self.fitting.open()
         runs = await asyncio.to_thread(self.services.store.runs, self.session.project_id)
         problem = self.state.opened.problem
-        self.form.has_gpu = await asyncio.to_thread(lambda: self.services.jobs.has_gpu)
         last = {"device": runs[0].device, **runs[0].description} if runs else {}
-        self.form.follow({**last, **self.state.description})
-        if runs:
-            self.form.use_all((run.fitter, run.options) for run in last_started(runs))
-        elif problem is not None and problem.fitters:
-            self.form.use(*problem.fitters[0])
+        # The page was on screen all the while: what a person has chosen by now stays.
+        choice, computer = self._at_first
+        if self.form.computer == computer:
+            self.form.follow({**last, **self.state.description})
+        if self.form.choice == choice:
+            if runs:
+                self.form.use_all((run.fitter, run.options) for run in last_started(runs))
+            elif problem is not None and problem.fitters:
+                self.form.use(*problem.fitters[0])
         self._image = images.name_of(self.state.description)
         self._computer = _computer(self.state.description)
         self.state.param.watch(self._follow_description, ["description"])
         self.look()
+        soon(self._find_devices(last))
+
+    async def _find_devices(self, last: Mapping[str, Any]) -> None:
+        """Offer what the workers have; the scheduler, which knows it, may take its time."""
+        before = self.form.computer
+        has_gpu = await asyncio.to_thread(lambda: self.services.jobs.has_gpu)
+
+        def offer() -> None:
+            self.form.has_gpu = has_gpu
+            if self.form.computer == before:
+                self.form.follow({**last, **self.state.description})
+
+        self.later(offer)
 
     async def _follow_description(self, *_: Any) -> None:
         """Another image is worked on: its own latest run goes on screen. Or a text names device or precision."""
@@ -149,18 +169,16 @@ class FittingPart:
     def _step(self, event: Event) -> None:
         if not self._steps:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, lambda: self.later(self._flush))
-        self._steps.append(event)
+        self._steps.append((self.state.active[event["run"]]["fitter"], event))
 
     def _flush(self) -> None:
         events, self._steps = self._steps, []
-        by_run: dict[str, list[Event]] = {}
-        for event in events:
-            # An ended run's curve comes whole, from its history.
-            if event["run"] in self.state.active and event["number"] > self._last_step.get(event["run"], -1):
-                by_run.setdefault(event["run"], []).append(event)
-        for run_id, steps in by_run.items():
+        by_run: dict[tuple[str, str], list[Event]] = {}
+        for fitter, event in events:
+            if event["number"] > self._last_step.get(event["run"], -1):
+                by_run.setdefault((event["run"], fitter), []).append(event)
+        for (run_id, fitter), steps in by_run.items():
             self._last_step[run_id] = steps[-1]["number"]
-            fitter = self.state.active[run_id]["fitter"]
             columns = {
                 "step": [step["number"] for step in steps],
                 "chi2_dof": [step["chi2_dof"] for step in steps],
@@ -169,7 +187,7 @@ class FittingPart:
             self.panel.curves.add(run_id, columns, fitter_color(fitter), self.form.title_of(fitter))
         if by_run:
             self.panel.curve_box.visible = True
-            self.fitting.note_steps({run_id: steps[-1] for run_id, steps in by_run.items()})
+            self.fitting.note_steps({run_id: steps[-1] for (run_id, _), steps in by_run.items()})
 
     # --- from state to views
 
@@ -210,7 +228,7 @@ class FittingPart:
         if len({len(column) for column in columns.values()}) == 1 and columns["step"]:
             if not self.state.active and run["id"] not in self._last_step:
                 self.panel.curves.clear()
-            self._last_step.setdefault(run["id"], -1)
+            self._last_step[run["id"]] = math.inf
             fitter = run["fitter"]
             self.panel.curves.show(run["id"], columns, fitter_color(fitter), self.form.title_of(fitter))
             self.panel.curve_box.visible = True
