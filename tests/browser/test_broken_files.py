@@ -10,10 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from astropy.io import fits
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.browser.conftest import serving, watched_page
-from tests.browser.workbench import PATIENCE, chi2_dof, choose_files, click_pixel, fit, wait_for_image
+from tests.browser.workbench import (
+    PATIENCE,
+    chi2_dof,
+    choose_files,
+    click_pixel,
+    fit,
+    wait_for_image,
+    wait_for_size,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -209,7 +218,7 @@ def test_each_is_taken_or_refused_as_its_manifest_says_and_then_many_at_once(
     assert bench.request.get("/api/health").ok
     bench.get_by_role("combobox", name="Image", exact=True).select_option("base_image")
     expect(bench.get_by_text("One image is fitted at a time: base_image.")).to_be_visible()
-    wait_for_image(bench)
+    wait_for_size(bench, *fits.getdata(folder / BASE).shape)
     click_pixel(bench, 30, 25)
     wait_for_image(bench, "model")
     fit(bench)

@@ -177,13 +177,15 @@ def test_a_permalink_shows_the_same_in_another_browser(
     page.get_by_role("button", name="Model", exact=True).click()
     page.get_by_role("button", name="evaluations").click()
     page.get_by_role("combobox", name="Difference to").select_option("Iterative")
-    page.get_by_role("img", name=re.compile("^Disagreement")).click()
-    expect(page.get_by_role("table", name="Blame")).to_be_visible()
     page.get_by_role("checkbox", name=re.compile("Compare Laplace")).check()
     expect(page.locator(".tile canvas")).to_have_count(5)
+    # The blame is that of all four runs.
+    page.get_by_role("img", name=re.compile("^Disagreement")).click()
+    expect(page.get_by_role("table", name="Blame")).to_be_visible()
     expect(page).to_have_url(
         re.compile(f"{ids[3]}.*reference={ids[1]}.*axis=evaluations.*kind=model.*pixel=")
     )
+    expect(page.get_by_role("table", name="Parameters of the runs")).to_contain_text("Laplace")
     seen = [
         page.get_by_role("status", name="Verdict").inner_text(),
         page.get_by_role("table", name="Parameters of the runs").inner_text(),

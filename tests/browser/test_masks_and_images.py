@@ -19,6 +19,7 @@ from tests.browser.workbench import (
     fit,
     open_example,
     wait_for_image,
+    wait_for_size,
 )
 
 pytestmark = pytest.mark.browser
@@ -128,8 +129,9 @@ def test_two_images_keep_their_scenes_and_runs_over_a_reload(
     expect(choice).to_have_value("second")
     expect(page.get_by_text("One image is fitted at a time: second.")).to_be_visible()
     expect(cell(page, "galaxy center x")).to_have_count(0)
-    wait_for_image(page)
+    wait_for_size(page, 50, 44)
     click_pixel(page, 20, 30)
+    expect(page.get_by_role("button", name="galaxy Sersic")).to_be_visible()
     wait_for_image(page, "model")
     fit(page)
     assert float(cell(page, "galaxy center x").input_value()) == pytest.approx(20, abs=0.1)

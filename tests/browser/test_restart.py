@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from dashboard.store import Store
 from tests.browser.conftest import serving, watched_page
 from tests.browser.test_masks_and_images import drag, masked
-from tests.browser.workbench import cell, fit, tick, verdict, wait_for_image
+from tests.browser.workbench import cell, changed, fit, option, tick, verdict, wait_for_image
 from tests.dashboard.fits import small_project
 
 pytestmark = pytest.mark.browser
@@ -71,9 +71,9 @@ def test_a_restart_keeps_everything_and_an_address_shows_the_same_to_others(
         fit(page)
         tick(page, "Bootstrap")
         page.get_by_text("Options", exact=True).click()
-        draws = page.get_by_role("group", name="Options of the fitter").get_by_role("textbox", name="draws")
-        draws.fill("8")
-        draws.press("Tab")
+        option(page, "draws").fill("8")
+        option(page, "draws").press("Tab")
+        changed(page, "draws")
         fit(page)
         bench = at_the_workbench(page)
         page.goto(f"/runs/{project}")

@@ -37,6 +37,8 @@ RANGES = f"""name => {{
     const {{x_range, y_range}} = {MODEL}(name)
     return [x_range.start, x_range.end, y_range.start, y_range.end]
 }}"""
+ONE_CORNER = """() => [...Bokeh.documents[0]._all_models.values()]
+    .filter((model) => model.name === "corner" && Bokeh.index.find_one_by_id(model.id)?.el?.isConnected).length === 1"""
 POINTS = f"name => {MODEL}(name)?.data.x.length ?? 0"
 
 
@@ -114,7 +116,7 @@ def test_a_sampler_from_its_queue_to_its_posterior(page: Page, runs: Runs) -> No
     expect(page.get_by_text("15 parameters;")).to_be_visible()
     page.wait_for_function(f"() => ({RANGES})('corner')[3] < 16")
     wait_for_colors(page, "corner")
-    page.wait_for_timeout(300)  # the canvas of before has gone
+    page.wait_for_function(ONE_CORNER)  # the canvas of before has gone
 
     page.mouse.click(*place(page, "corner", 3.4, 7.5))
     expect(page.get_by_text("2 parameters;")).to_be_visible()

@@ -26,10 +26,20 @@ from tests.browser.workbench import (
 
 pytestmark = pytest.mark.browser
 
-HANDLE = """place => {
+HANDLES = """() => {
     const {x, y} = Bokeh.documents[0].get_model_by_name("handles").data
-    return [x[place], y[place]]
+    return Array.from(x, (at, place) => [at, y[place]])
 }"""
+# Four, of the component that has this center and radius, as the table rounds them.
+OF_COMPONENT = f"""([x, y, radius]) => {{
+    const at = ({HANDLES})()
+    const between = ([x0, y0], [x1, y1]) => Math.hypot(x1 - x0, y1 - y0)
+    return at.length === 4 && between(at[0], [x, y]) < 0.01 && Math.abs(between(at[0], at[1]) - radius) < 0.01
+}}"""
+SAME = f"""before => {{
+    const now = ({HANDLES})()
+    return now.length === before.length && now.flat().every((at, place) => Math.abs(at - before.flat()[place]) < 1e-6)
+}}"""
 
 
 def test_a_bulge_and_a_disk_on_a_real_image_from_clicks_alone(page: Page, shared_data: Path) -> None:
@@ -111,6 +121,9 @@ def test_handles_pull_size_axis_ratio_and_angle(page: Page) -> None:
         float(cell(page, "sersic 0 center x").input_value()),
         float(cell(page, "sersic 0 center y").input_value()),
     )
+    radius = float(cell(page, "sersic 0 effective radius Rₑ").input_value())
+    page.wait_for_function(OF_COMPONENT, arg=[*center, radius])
+    handles = page.evaluate(HANDLES)
     # Handle, turn in degrees and stretch of its place around the center, cell, and what becomes of its value.
     for place, turn, stretch, name, expected in (
         (1, 0.0, 0.8, "effective radius Rₑ", lambda value: 0.8 * value),
@@ -119,11 +132,11 @@ def test_handles_pull_size_axis_ratio_and_angle(page: Page) -> None:
     ):
         field = cell(page, f"sersic 0 {name}")
         before = field.input_value()
-        page.wait_for_function("Bokeh.documents[0].get_model_by_name('handles').data.x.length === 4")
-        x, y = page.evaluate(HANDLE, place)
+        x, y = handles[place]
         away = complex(x - center[0], y - center[1]) * stretch * cmath.exp(1j * math.radians(turn))
         drag(page, "data", (x, y), (center[0] + away.real, center[1] + away.imag))
         expect(field).not_to_have_value(before)
         assert float(field.input_value()) == pytest.approx(expected(float(before)), rel=0.1), name
         page.get_by_role("button", name="Undo", exact=True).click()
         expect(field).to_have_value(before)
+        page.wait_for_function(SAME, arg=handles)  # they go back with a message of their own
