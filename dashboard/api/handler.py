@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import secrets
@@ -14,6 +13,7 @@ from tornado.web import HTTPError, RequestHandler
 import engine
 from dashboard.services import Services
 from dashboard.store import NotAllowed, NotFound, StoreError
+from dashboard.store.files import FULL_DISK, is_full
 
 logger = logging.getLogger("residua.routes")
 
@@ -65,8 +65,8 @@ class ApiHandler(RequestHandler):
         elif isinstance(error, OperationalError):
             logger.error("%s %s: the database does not answer", self.request.method, self.request.path)
             self.answer({"error": "The database does not answer. Try again in a minute."}, 503)
-        elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            self.answer({"error": "The server's disk is full. Delete old projects, then try again."}, 507)
+        elif is_full(error):
+            self.answer({"error": FULL_DISK}, 507)
         else:
             code = secrets.token_hex(4)
             logger.error("[%s] %s %s failed", code, self.request.method, self.request.path, exc_info=error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import logging
 import os
@@ -22,7 +21,7 @@ import engine
 from dashboard.jobs.keeper import Keeper, counted_through
 from dashboard.jobs.limits import too_large, too_long
 from dashboard.jobs.watch import Reason, Watch, claim, is_claimed
-from dashboard.store.files import sha256_of
+from dashboard.store.files import is_full, sha256_of
 from dashboard.store.results import keep_results
 from engine.checkpoint import Checkpoint, joined
 
@@ -106,7 +105,7 @@ def run_fit(job: Job) -> Outcome:
         return _failure("There was not enough memory for this fit. Use a smaller window or fewer components.")
     except OSError as error:
         code = _log(job, error)
-        if _is_full(error):
+        if is_full(error):
             return _failure(f"{FULL_DISK} Log entry {code}.", code)
         return _failure(
             f"A file could not be read or written ({error.strerror or error}). Log entry {code}.", code
@@ -188,7 +187,7 @@ def _write(job: Job, watch: Watch, problem: engine.Problem, result: engine.FitRe
             keep_results(folder, Path(job["contents"]))
             return
         except OSError as error:
-            if not _is_full(error):
+            if not is_full(error):
                 raise
             if watch.reason in (Reason.LEAVE, Reason.REPLACED):
                 raise _Left from error
@@ -197,11 +196,6 @@ def _write(job: Job, watch: Watch, problem: engine.Problem, result: engine.FitRe
                 raise
             logger.warning("The result of run %s waits for room on the disk: %s", job["run"], error)
         time.sleep(LOOK_FOR_ROOM_SECONDS)
-
-
-def _is_full(error: OSError) -> bool:
-    # astropy tells of a full disk in words of its own, without a number.
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "space on disk" in str(error)
 
 
 def recorded(folder: Path) -> Outcome | None:

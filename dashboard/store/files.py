@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -17,6 +18,7 @@ from typing import BinaryIO
 
 # Below a data folder.
 CONTENTS = "files"
+FULL_DISK = "The server's disk is full. Delete old projects, then try again."
 _CHUNK = 1 << 20
 
 
@@ -27,6 +29,13 @@ class Blob:
     sha256: str
     size: int
     path: Path
+
+
+def is_full(error: object) -> bool:
+    """Whether an error tells of a full disk; astropy says so in words of its own, without a number."""
+    return isinstance(error, OSError) and (
+        error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "space on disk" in str(error)
+    )
 
 
 def sha256_of(path: Path) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from dashboard.store.database import lock
 from dashboard.store.errors import StoreError
-from dashboard.store.files import Blob, Incoming
+from dashboard.store.files import FULL_DISK, Blob, Incoming, is_full
 from dashboard.store.models import FileRow, ProjectRow
 from dashboard.store.names import display_name, new_id
 from dashboard.store.part import Part
@@ -36,8 +36,13 @@ class ProjectFiles(Part):
         """Copy a file or bytes into a project, as :meth:`take_in` does."""
         with self._session() as session:
             self._get(session, ProjectRow, project_id, "project", Reach.WRITE)
-        with self._blobs.copy(source) as incoming:
-            return self.take_in(project_id, role, name, incoming, allow)
+        try:
+            with self._blobs.copy(source) as incoming:
+                return self.take_in(project_id, role, name, incoming, allow)
+        except OSError as error:
+            if is_full(error):
+                raise StoreError(FULL_DISK) from error
+            raise
 
     def take_in(
         self, project_id: str, role: str, name: str, incoming: Incoming, allow: Allow | None = None

@@ -19,7 +19,9 @@ from dashboard.state.files import file_rows
 from dashboard.state.masking import Masking
 from dashboard.state.session import Session
 from dashboard.store import Project, Store, file_reference
+from dashboard.store.files import FULL_DISK
 from dashboard.store.references import DRAWN_MASK
+from tests.dashboard.test_store import without_room
 
 SHAPE = (40, 60)
 SCENE = [
@@ -236,6 +238,18 @@ def test_a_mask_over_the_quota_is_refused_and_leaves_nothing(
     before = len(store.files(project.id))
     assert not run(masking.draw("box", [10, 5, 6, 4, 0], True))
     assert "one person may keep 1 MB (--quota-mb). Delete projects" in session.state.refused
+    assert masking.shapes == ()
+    assert len(store.files(project.id)) == before
+
+
+def test_a_mask_on_a_full_disk_is_told_and_leaves_nothing(
+    bench: tuple[Session, Masking], store: Store, project: Project
+) -> None:
+    session, masking = bench
+    before = len(store.files(project.id))
+    with without_room():
+        assert not run(masking.draw("box", [10, 5, 6, 4, 0], True))
+    assert session.state.refused == FULL_DISK
     assert masking.shapes == ()
     assert len(store.files(project.id)) == before
 

@@ -190,7 +190,7 @@ def test_an_upload_that_cannot_be_written_leaves_nothing(store, project):
         incoming.write(b"small enough for the buffer")
         with pytest.raises(OSError, match="File too large"):
             incoming.close()
-    with without_room(), pytest.raises(OSError, match="File too large"):
+    with without_room(), pytest.raises(StoreError, match="The server's disk is full"):
         store.add_file(project.id, "mask", "a.fits", b"small enough for the buffer")
     assert list((store.data_dir / "incoming").iterdir()) == []
 
