@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 import engine
 from dashboard.store import RunStatus, Store
 from tests.browser.conftest import Profiles, Server, serving, watched
-from tests.browser.workbench import overflow
+from tests.browser.workbench import overflow, press
 from tests.dashboard.fits import components, galaxy, project_with, small_project
 
 FITS = (("lm", {}), ("iterative", {}), ("gradient", {"max_steps": 3}), ("laplace", {"draws": 100}))
@@ -258,6 +258,9 @@ def test_the_list_keeps_what_is_said_of_a_run_and_undoes_a_deletion(
     page.get_by_role("textbox", name="Note of run 1").fill("the one to use")
     page.keyboard.press("Enter")
     expect(table.get_by_role("row", name=re.compile("LM"))).to_contain_text("the one to use")
+    page.get_by_role("button", name="Note of run 2").click()
+    press(page.get_by_role("button", name="Star run 2"))  # leaves the field
+    expect(page.get_by_role("button", name="Star run 2")).to_have_attribute("aria-pressed", "true")
 
     page.reload()
     expect(page.get_by_role("button", name="Star run 1")).to_have_attribute("aria-pressed", "true")

@@ -81,16 +81,17 @@ function keep_focus(root, draw) {
 // Whether something in an element is held down, with a pointer or the space bar. A click comes a little after its end.
 const AFTER_MS = 50
 function holding(root) {
-  let down = false
+  let [down, presses] = [false, 0]
   function begin(event) {
     if (event.type === "pointerdown" ? event.button !== 0 : event.key !== " ") return
     down = true
+    const press = ++presses
     const over = new AbortController()
     const end = (event) => {
       // A pointer that moves with no button down was let go where no page hears it, as over the choices of a list.
       if (event.type === "pointermove" && event.buttons) return
       over.abort()
-      setTimeout(() => { down = false }, AFTER_MS)
+      setTimeout(() => { if (press === presses) down = false }, AFTER_MS)
     }
     for (const name of ["pointerup", "pointercancel", "pointermove", "keyup"]) {
       window.addEventListener(name, end, {capture: true, signal: over.signal})
@@ -101,9 +102,9 @@ function holding(root) {
   return () => down
 }
 
-// How to draw what the server says where drawing puts new elements in place of the old ones: not while one of them is
-// pressed, for a button that is gone before it is let go gets no click; nor while a text is typed into one of `fields`, a
-// selector of those that send theirs when they are left.
+// How to draw what the server says, or what follows when a field is left, where drawing puts new elements in place of
+// the old ones: not while one of them is pressed, for a button that is gone before it is let go gets no click; nor while
+// a text is typed into one of `fields`, a selector of those that send theirs when they are left.
 const LOOK_AGAIN_MS = 30
 function patient(root, draw, fields = null) {
   let waits = false

@@ -93,7 +93,7 @@ export function render({model}) {
       done = true
       editing = ""
       if (keep && field.value !== text) send(field.value)
-      else draw()
+      else redraw()
     }
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === "Escape") { finish(event.key === "Enter"); event.preventDefault() }

@@ -14,7 +14,7 @@ export function render({model}) {
       renaming = null
       const name = field.value.trim()
       if (keep && name && name !== component.name) model.send_msg({type: "rename", name: component.name, to: name})
-      draw()
+      redraw()
     }
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter") finish(true)
