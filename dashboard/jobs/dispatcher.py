@@ -224,7 +224,11 @@ class Dispatcher:
         going = Going(run.id, choice.run.user, time.time(), choice.run.seconds, choice.gpu)
         active = self._active[run.id] = Active(going, started.attempts)  # before its worker says anything
         plain = bool(self._slots.gpu and self._slots.cpu)
-        active.future = future = self._workers.submit(job, gpu=choice.gpu, plain=plain)
+        try:
+            active.future = future = self._workers.submit(job, gpu=choice.gpu, plain=plain)
+        except Exception:
+            self._put_back(started, endings.NO_SCHEDULER)
+            raise
         future.add_done_callback(lambda done: self.later(self._ended, run.id, done))
 
     def _finished_earlier(self, run: Run) -> bool:
@@ -264,7 +268,7 @@ class Dispatcher:
         active = self._active.get(run.id)
         if active is not None and end.outcome is not None and end.outcome["status"] == LEFT:
             unclaim(folder, active.attempt)
-            self._put_back(run)
+            self._put_back(run, endings.PUT_BACK if self._closed else endings.LEFT_WORKER)
             return
         cancelled = (folder / CANCEL_FLAG).exists() or (active is not None and active.cancel_at is not None)
         verdict = endings.verdict(
@@ -284,10 +288,9 @@ class Dispatcher:
         else:
             self._end(run, verdict)
 
-    def _put_back(self, run: Run) -> None:
+    def _put_back(self, run: Run, why: str) -> None:
         """Have a run that was left go on later; that it was is not the fit's doing, so the attempt does not count."""
         attempt = self._active[run.id].attempt
-        why = endings.PUT_BACK if self._closed else endings.LEFT_WORKER
         # Where a process may still be at it, the next one needs a number of its own.
         free = not is_claimed(self._store.run_folder(run.id), attempt)
         facts = {"attempts": attempt - 1} if free else {}
@@ -431,7 +434,7 @@ class Dispatcher:
             if end.outcome is not None and end.outcome["status"] != LOST:
                 self._settle(run, end)
                 return
-        self._put_back(run)
+        self._put_back(run, endings.PUT_BACK)
 
     # --- what workers say, on the Dask client's own thread
 

@@ -165,6 +165,24 @@ def test_a_database_that_fails_in_any_moment_leaves_no_run_behind(jobs, store, m
     wait_for(lambda: jobs.dispatcher.running == 0)
 
 
+def test_a_fit_that_cannot_be_given_away_waits_and_its_place_is_free(jobs, store, monkeypatch, caplog):
+    submit, refused = jobs.pool.submit, []
+
+    def away_at_first(job, **where):
+        if not refused:
+            refused.append(job["run"])
+            raise OSError("the scheduler has just gone")
+        return submit(job, **where)
+
+    monkeypatch.setattr(jobs.pool, "submit", away_at_first)
+    small = small_project(store)
+    run = ended(jobs, store, jobs.submit(small.id, small.description))
+    assert refused == [run.id]
+    assert (run.status, run.attempts) == (RunStatus.FINISHED, 1), run.message
+    assert jobs.dispatcher.running == 0
+    assert "the scheduler has just gone" in caplog.text
+
+
 def test_the_place_of_a_fit_that_was_deleted_is_free_again(jobs, store, monkeypatch):
     run = start_sampling(jobs, store, draws=20_000)
     folder = store.run_folder(run.id)
