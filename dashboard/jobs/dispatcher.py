@@ -25,7 +25,7 @@ from dashboard.jobs.endings import End, Verdict
 from dashboard.jobs.events import Event, EventHub
 from dashboard.jobs.job import job_of
 from dashboard.jobs.limits import Limits, too_long
-from dashboard.jobs.moves import Moves, reason
+from dashboard.jobs.moves import Moves
 from dashboard.jobs.order import (
     UNKNOWN_SECONDS,
     Choice,
@@ -42,6 +42,7 @@ from dashboard.jobs.watch import CANCEL_FLAG, LEAVE_FLAG, is_claimed, unclaim
 from dashboard.jobs.worker import LEFT, LOST, Outcome, recorded
 from dashboard.jobs.workers import MEMORY_TOPIC, TOPIC, Workers, every
 from dashboard.store import NotFound, Run, RunStatus, Store, StoreError
+from dashboard.store.database import reason
 from dashboard.store.files import bytes_below
 from dashboard.store.queue import Entry
 from dashboard.store.results import parted
@@ -114,7 +115,7 @@ class Dispatcher:
     def begin(self) -> None:
         """Take over what an earlier server left, and start."""
         self._count_earlier()
-        self._recover()
+        self._take_up(endings.STOPPED_SERVER)
         self._moves.later(self._dispatch, again=False)
         every(TICK_SECONDS, self._clock, self._stop_clock)
 
@@ -171,12 +172,8 @@ class Dispatcher:
         for who, began, ended in sorted(found, key=lambda one: one[2]):
             self._usage.add(who, began, ended)
 
-    def _recover(self) -> None:
-        """Deal with what an earlier server left running: what has ended is recorded, the rest goes on."""
-        self._take_up(endings.STOPPED_SERVER)
-
     def _take_up(self, why: str) -> None:
-        """Settle the runs that are running by their record, and that nobody has."""
+        """Settle what is running by its record and nobody has: what has ended is recorded, the rest goes on."""
         for run in self._store.runs_with_status(RunStatus.RUNNING):
             if run.id not in self._active:
                 self._settle(run, End(None, why))

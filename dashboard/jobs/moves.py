@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
+from dashboard.store.database import reason
+
 # A move that the database did not take is made again after this long.
 AGAIN_SECONDS = 3.0
 
@@ -53,8 +55,3 @@ class Moves:
         """Make one last move, and none of those that wait."""
         self._pool.submit(last).result()
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-def reason(error: DBAPIError) -> str:
-    """The first line of what the database's driver says."""
-    return str(error.orig).partition("\n")[0]

@@ -38,7 +38,7 @@ GPU_METRIC = "residua_gpu"
 LOST, LEFT = "lost", "left"
 # A worker that stops waits this long for its fits to leave, and for their outcomes to be fetched.
 LEAVE_SECONDS = 5.0
-FULL_DISK = (
+NO_ROOM_FOR_RESULT = (
     "The server's disk is full, so the result could not be kept. Delete what is no longer needed, or ask whoever "
     "cares for the server; then start the fit again."
 )
@@ -106,7 +106,7 @@ def run_fit(job: Job) -> Outcome:
     except OSError as error:
         code = _log(job, error)
         if is_full(error):
-            return _failure(f"{FULL_DISK} Log entry {code}.", code)
+            return _failure(f"{NO_ROOM_FOR_RESULT} Log entry {code}.", code)
         return _failure(
             f"A file could not be read or written ({error.strerror or error}). Log entry {code}.", code
         )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import sessionmaker
 
 from dashboard.store.accounts import Accounts
 from dashboard.store.attempts import Attempts
-from dashboard.store.database import check_owner, connect, name_of, open_database
+from dashboard.store.database import check_owner, connect, name_of, open_database, reason
 from dashboard.store.errors import StoreError
 from dashboard.store.lock import FolderLock
 from dashboard.store.logins import Logins
@@ -44,8 +44,9 @@ def people_of(data_dir: Path, database: str = "") -> Iterator[People]:
                 if current:
                     check_owner(connection, data_dir)
         except DBAPIError as error:
-            reason = str(error.orig).strip().partition("\n")[0].rstrip(".")
-            raise StoreError(f"{name_of(engine)} cannot be used: {reason}. Check --database.") from None
+            raise StoreError(
+                f"{name_of(engine)} cannot be used: {reason(error)}. Check --database."
+            ) from None
         if not current:
             engine.dispose()
             held = FolderLock(data_dir)

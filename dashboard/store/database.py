@@ -56,7 +56,7 @@ def open_database(data_dir: Path, url: str = "") -> Engine:
         engine.dispose()
         if engine.dialect.name == "sqlite":
             raise
-        raise StoreError(f"{name_of(engine)} cannot be used: {_reason(error)}. Check --database.") from None
+        raise StoreError(f"{name_of(engine)} cannot be used: {reason(error)}. Check --database.") from None
     except BaseException:
         engine.dispose()
         raise
@@ -124,7 +124,7 @@ def first_connection(engine: Engine) -> Connection:
     try:
         return engine.connect()
     except DBAPIError as error:
-        raise StoreError(f"{name_of(engine)} cannot be used: {_reason(error)}. Check --database.") from None
+        raise StoreError(f"{name_of(engine)} cannot be used: {reason(error)}. Check --database.") from None
 
 
 def check_owner(connection: Connection, data_dir: Path) -> None:
@@ -263,7 +263,7 @@ def _not_on_an_event_loop(*_: Any) -> None:
         logger.error("The database is asked on an event loop", stack_info=True)
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def reason(error: SQLAlchemyError) -> str:
     """The first line of what the driver says, which names host and port but no password."""
     text = str(getattr(error, "orig", error)).strip()
     return text.splitlines()[0].rstrip(".") if text else type(error).__name__

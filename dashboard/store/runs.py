@@ -94,8 +94,9 @@ class Runs(Part):
         return {status: found.get(status, 0) for status in RunStatus}
 
     def advance_run(self, run_id: str, status: RunStatus, **facts: Any) -> Run | None:
-        """Move a run on and record facts of it (`message`, `bytes`, ...); None when it may not.
+        """Move a run on; None when it may not.
 
+        ``facts`` are what is recorded with it: `message`, `error`, `converged`, `chi2_dof`, `bytes`, `attempts`.
         One UPDATE with the allowed states in its WHERE, so of two that try at once only one succeeds.
         """
         self._only_inside()

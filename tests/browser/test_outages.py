@@ -25,6 +25,7 @@ from tests.dashboard.fits import fits_bytes, galaxy, small_project
 from tests.dashboard.postgres import Postgres, binaries, running
 from tests.dashboard.server import Site
 from tests.dashboard.test_health import parsed
+from tests.dashboard.waiting import wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -87,18 +88,19 @@ def test_a_database_that_is_away_for_a_while_is_told_and_loses_nothing(
         asked = time.monotonic()
         with urlopen(f"{server.url}/assets/tokens.css", timeout=10) as answer:
             assert answer.status == 200
-        assert time.monotonic() - asked < 5
+        assert time.monotonic() - asked < 2
         other = page.context.new_page()
         opened = other.goto(f"/fit/{project.id}")
         assert opened is not None
         assert opened.status == 503
         expect(other.get_by_text("The database does not answer. Try again in a minute.")).to_be_visible()
         other.close()
-        assert "The database does not answer." in wait_for_health(server, 503)["problems"]
+        # Meanwhile a worker may be slow to tell of itself.
+        wait_for(lambda: wait_for_health(server, 503)["problems"] == ["The database does not answer."])
         assert parsed(server.request("GET", "/metrics").body.decode())["residua_database_up"] == 0
         assert takes_files(server) == (503, "The database does not answer. Try again in a minute.")
         while not result.exists():
-            assert time.monotonic() - began < 600
+            assert time.monotonic() - began < 300
             page.wait_for_timeout(100)
         page.wait_for_timeout(max(0.0, 1000 * (began + AWAY_SECONDS - time.monotonic())))
         postgres.start() if way == "stop" else postgres.go_on()

@@ -37,7 +37,7 @@ class Site:
 
     def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
         address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=300)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
         try:
             sent = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body=body, headers=sent)

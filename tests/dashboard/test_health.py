@@ -73,12 +73,12 @@ def test_a_blocked_loop_is_seen():
 
     async def work() -> None:
         delay.watch(asyncio.get_running_loop())
-        await asyncio.sleep(LOOP_SECONDS / 2)
         time.sleep(LOOP_SECONDS + 0.3)
-        await asyncio.sleep(0.01)
+        for _ in range(5):  # the late timer is heard, and the next is not due yet
+            await asyncio.sleep(0)
 
     asyncio.run(work())
-    assert sum(delay.counts) >= 1
+    assert sum(delay.counts) == 1
     assert delay.total > 0.25
 
 

@@ -97,12 +97,10 @@ def test_outputs_name_files_as_people_do(jobs, store):
 
 def test_the_seed_example_is_quick_from_click_to_result(jobs, store, tmp_path):
     project = import_fit(store, engine.write_example("seed", tmp_path), "Seed")
-    took: list[float] = []
-    while len(took) < 3 and not any(seconds < 5 for seconds in took):
-        began = time.monotonic()
-        assert ended(jobs, store, jobs.submit(project.id, project.description)).chi2_dof <= 1.0127
-        took.append(time.monotonic() - began)
-    assert min(took) < 5, "1.5 s is the aim; a busy machine gets more, and three tries"
+    began = time.monotonic()
+    run = ended(jobs, store, jobs.submit(project.id, project.description))
+    assert run.chi2_dof <= 1.0127
+    assert time.monotonic() - began < 5, "1.5 s is the aim; a busy machine gets more"
 
 
 def test_a_running_fit_stops_at_its_next_step_and_keeps_its_values(jobs, store):
